@@ -1,0 +1,58 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let package = Package(
+  name: "flashfuse",
+  products: [
+    .executable(name: "flashfuse", targets: ["flashfuse"]),
+    .library(name: "FlashFuse", targets: ["Tensors", "GraphIR", "Operations", "Rewriting", "Fusion", "Formats", "Runtime"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+  ],
+  targets: [
+    .systemLibrary(name: "CLibXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
+    .systemLibrary(name: "CLibZip", pkgConfig: "libzip", providers: [.apt(["libzip-dev"])]),
+    .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+
+    .target(name: "Tensors", dependencies: ["CLibZip"]),
+    .target(name: "GraphIR", dependencies: ["Tensors"]),
+    .target(name: "Operations", dependencies: ["GraphIR"]),
+    .target(name: "Rewriting", dependencies: ["GraphIR", .product(name: "Logging", package: "swift-log")]),
+    .target(name: "Fusion", dependencies: ["Rewriting", "Operations"]),
+    .target(
+      name: "Formats",
+      dependencies: [
+        "GraphIR", "Operations", "CLibXML2",
+        .product(name: "OrderedCollections", package: "swift-collections"),
+        .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+      ]),
+    .target(name: "Kernels", dependencies: ["Tensors"]),
+    .target(name: "Runtime", dependencies: ["Operations", "Kernels", "COpenBLAS"]),
+    .executableTarget(
+      name: "flashfuse",
+      dependencies: [
+        "Fusion", "Formats", "Runtime",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
+      ]),
+
+    .target(name: "TestSupport", dependencies: ["Fusion", "Formats", "Runtime"], path: "Tests/TestSupport"),
+    .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),
+    .testTarget(name: "GraphIRTests", dependencies: ["GraphIR", "TestSupport"]),
+    .testTarget(name: "OperationsTests", dependencies: ["Operations", "TestSupport"]),
+    .testTarget(name: "FusionTests", dependencies: ["Fusion", "TestSupport"]),
+    .testTarget(name: "FormatsTests", dependencies: ["Formats", "TestSupport"]),
+    .testTarget(name: "KernelsTests", dependencies: ["Kernels"]),
+    .testTarget(name: "RuntimeTests", dependencies: ["Runtime", "TestSupport"]),
+    .testTarget(name: "CommandTests", dependencies: ["flashfuse", "TestSupport"]),
+  ],
+  swiftLanguageModes: [.v6]
+)
+
+for target in package.targets where target.type != .system {
+  target.swiftSettings = (target.swiftSettings ?? []) + [.enableUpcomingFeature("ExistentialAny")]
+}
