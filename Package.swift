@@ -5,7 +5,8 @@ let package = Package(
   name: "flashfuse",
   products: [
     .executable(name: "flashfuse", targets: ["flashfuse"]),
-    .library(name: "FlashFuse", targets: ["Tensors", "GraphIR", "Operations", "Rewriting", "Fusion", "Formats", "Runtime"]),
+    .library(
+      name: "FlashFuse", targets: ["Tensors", "GraphIR", "Operations", "Rewriting", "Fusion", "Formats", "Runtime"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -29,7 +30,8 @@ let package = Package(
         "GraphIR", "Operations", "CLibXML2",
         .product(name: "OrderedCollections", package: "swift-collections"),
         .product(name: "SwiftProtobuf", package: "swift-protobuf"),
-      ]),
+      ],
+      exclude: ["ONNX/Protobuf/onnx.proto"]),
     .target(name: "Kernels", dependencies: ["Tensors"]),
     .target(name: "Runtime", dependencies: ["Operations", "Kernels", "COpenBLAS"]),
     .executableTarget(
