@@ -1,0 +1,215 @@
+"""Runs the flashfuse binary on the models of graphs/ and compares with other engines and with the reference outputs.
+
+    python Tests/end_to_end.py --flashfuse .build/debug/flashfuse
+
+Tests that need a Python package which is missing are skipped and say so (Scripts/requirements.txt names the packages).
+"""
+
+import argparse
+import functools
+import importlib.util
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+import xml.etree.ElementTree as ElementTree
+
+GRAPHS = pathlib.Path(__file__).resolve().parent.parent / "graphs"
+PASS = "FlashAttentionFusionPass"
+ATTENTION = {"Attention", "MultiHeadAttention", "GroupQueryAttention", "FlashAttention"}
+TOLERANCE = 1e-4
+
+# Verdicts of the attention pass that each exported model must get, and no others.
+EXPECTED = {
+    "bert.xml": {"fused": 2},
+    "gpt2.onnx": {"fused": 2},
+    "gpt2-opset23.onnx": {"fused": 2},
+    "llama.onnx": {"fused": 2},
+    "vit.onnx": {"fused": 2},
+    "vit-attention.onnx": {"already-fused": 2},
+    "classifier.onnx": {"not-attention": 1},
+    "classifier-ir.xml": {"not-attention": 1},
+}
+UNCHANGED = [name for name, verdicts in EXPECTED.items() if "fused" not in verdicts]
+
+flashfuse_path = ""
+
+
+def needs(*packages: str):
+    """Skips a test where one of the packages can't be imported."""
+    missing = [package for package in packages if importlib.util.find_spec(package) is None]
+    return unittest.skipIf(missing, f"the Python package {' and '.join(missing)} is missing")
+
+
+def flashfuse(*arguments) -> subprocess.CompletedProcess:
+    """Runs a subcommand that must succeed."""
+    done = subprocess.run([flashfuse_path, *map(str, arguments)], capture_output=True, text=True, timeout=300)
+    if done.returncode:
+        raise AssertionError(f"flashfuse {' '.join(map(str, arguments))}: exit code {done.returncode}\n{done.stderr}")
+    return done
+
+
+def references(model: str) -> list[pathlib.Path]:
+    """Returns the .npz files with inputs and outputs of the model: NAME.npz and NAME-long.npz."""
+    stem = pathlib.Path(model).stem
+    return [path for path in (GRAPHS / f"{stem}.npz", GRAPHS / f"{stem}-long.npz") if path.exists()]
+
+
+@functools.cache
+def arrays(path: pathlib.Path) -> dict:
+    import numpy
+
+    with numpy.load(path) as archive:
+        return dict(archive)
+
+
+def largest_error(outputs: dict, expected: dict) -> float:
+    """Returns the largest error over all outputs, relative to each output's largest magnitude (at least 1)."""
+    import numpy
+
+    worst = 0.0
+    for name, value in outputs.items():
+        if value.shape != expected[name].shape:
+            raise AssertionError(f"{name}: shape {value.shape}, expected {expected[name].shape}")
+        error = float(numpy.abs(value - expected[name]).max())
+        worst = max(worst, error / max(1.0, float(numpy.abs(expected[name]).max())))
+    return worst
+
+
+def onnxruntime_outputs(model: pathlib.Path, values: dict) -> dict:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(names, {each.name: values[each.name] for each in session.get_inputs()})))
+
+
+def openvino_outputs(model: pathlib.Path, values: dict) -> dict:
+    import openvino
+
+    compiled = openvino.Core().compile_model(str(model), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    results = compiled({port.any_name: values[port.any_name] for port in compiled.inputs})
+    return {port.any_name: results[port] for port in compiled.outputs}
+
+
+def canonical(path: pathlib.Path) -> str:
+    """Returns the XML with its attributes sorted and the blanks between tags left out."""
+    return ElementTree.canonicalize(from_file=path, strip_text=True)
+
+
+class EndToEnd(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def fuse(self, model: str, *flags: str) -> pathlib.Path:
+        output = self.folder / model
+        flashfuse("fuse", GRAPHS / model, "-o", output, "--log", self.folder / "log.json", *flags)
+        return output
+
+    def check_fused_file(self, model: str, *flags: str):
+        """Fuses a model and compares the outputs of the file in the engine of its format with the reference outputs."""
+        fused = self.fuse(model, *flags)
+        run = openvino_outputs if fused.suffix == ".xml" else onnxruntime_outputs
+        self.assertTrue(references(model))
+        for reference in references(model):
+            self.assertLess(largest_error(run(fused, arrays(reference)), arrays(reference)), TOLERANCE)
+        return fused
+
+    def test_every_exported_model_has_its_expectation(self):
+        exported = {path.name for path in GRAPHS.iterdir() if path.suffix in (".xml", ".onnx")}
+        self.assertEqual(exported, set(EXPECTED))
+
+    def test_decisions(self):
+        for model, expected in EXPECTED.items():
+            with self.subTest(model):
+                self.fuse(model)
+                log = json.loads((self.folder / "log.json").read_text())
+                decisions = [each for each in log["decisions"] if each["pass"] == PASS]
+                verdicts = [each["verdict"] for each in decisions]
+                self.assertEqual({verdict: verdicts.count(verdict) for verdict in verdicts}, expected)
+                anchors = [each["anchor"] for each in decisions]
+                self.assertEqual(len(anchors), len(set(anchors)))
+                [counts] = [each for each in log["passes"] if each["name"] == PASS]
+                self.assertEqual(counts["fused"], expected.get("fused", 0))
+                self.assertEqual(json.loads(flashfuse("explain", GRAPHS / model, "--json").stdout)["decisions"],
+                                 log["decisions"])
+
+    def test_hand_written_graphs(self):
+        models = sorted(GRAPHS.glob("*.json"))
+        self.assertTrue(models)
+        for model in models:
+            with self.subTest(model.name):
+                fused = self.fuse(model.name)
+                flashfuse("explain", fused)
+                flashfuse("run", model, "--compare")
+
+    @needs("numpy")
+    def test_outputs_of_flashfuse(self):
+        for model in EXPECTED:
+            for flags in ((), ("--no-fuse",)):
+                for reference in references(model):
+                    with self.subTest(model, flags=flags, reference=reference.name):
+                        outputs = self.folder / "outputs.npz"
+                        flashfuse("run", GRAPHS / model, "--inputs", reference, "--outputs", outputs, *flags)
+                        self.assertLess(largest_error(arrays.__wrapped__(outputs), arrays(reference)), TOLERANCE)
+
+    @needs("numpy", "openvino")
+    def test_fused_ir_in_openvino(self):
+        import openvino
+
+        for model, expected in EXPECTED.items():
+            if model.endswith(".xml"):
+                with self.subTest(model):
+                    fused = openvino.Core().read_model(str(self.check_fused_file(model)))
+                    types = [each.get_type_name() for each in fused.get_ops()]
+                    self.assertEqual(types.count("ScaledDotProductAttention"), expected.get("fused", 0))
+
+    @needs("numpy", "onnx", "onnxruntime")
+    def test_fused_onnx_in_onnxruntime(self):
+        import onnx
+
+        for model, expected in EXPECTED.items():
+            if model.endswith(".onnx"):
+                for flags in ((), *(("--attention-op", each) for each in ("onnx", "microsoft", "function"))):
+                    with self.subTest(model, flags=flags):
+                        fused = onnx.load(self.check_fused_file(model, *flags))
+                        onnx.checker.check_model(fused)
+                        count = sum(node.op_type in ATTENTION for node in fused.graph.node)
+                        self.assertEqual(count, expected.get("fused", 0) + expected.get("already-fused", 0))
+
+    @needs("onnx")
+    def test_onnx_without_fusions_comes_back_equal(self):
+        import onnx
+
+        for model in UNCHANGED:
+            if model.endswith(".onnx"):
+                with self.subTest(model):
+                    self.assertEqual(onnx.load(self.fuse(model)), onnx.load(GRAPHS / model))
+
+    def test_ir_without_fusions_comes_back_equal(self):
+        for model in UNCHANGED:
+            if model.endswith(".xml"):
+                with self.subTest(model):
+                    fused = self.fuse(model)
+                    self.assertEqual(canonical(fused), canonical(GRAPHS / model))
+                    weights = (GRAPHS / model).with_suffix(".bin")
+                    self.assertEqual(fused.with_suffix(".bin").read_bytes(), weights.read_bytes())
+
+
+def main() -> None:
+    global flashfuse_path
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--flashfuse", required=True, help="the flashfuse binary")
+    options, further = parser.parse_known_args()
+    flashfuse_path = str(pathlib.Path(options.flashfuse).resolve())
+    unittest.main(argv=[sys.argv[0], *further], testRunner=unittest.TextTestRunner(sys.stdout, verbosity=2))
+
+
+if __name__ == "__main__":
+    main()
