@@ -1,0 +1,172 @@
+import Tensors
+
+extension Graph {
+  /// Adds `operation` applied to `inputs` and infers what it gives.
+  ///
+  /// Throws `ModelError` where the inputs don't fit the operation's schema or its inference refuses them.
+  @discardableResult
+  public mutating func add(
+    _ operation: any GraphOperation, _ inputs: [Value?] = [], name: String = "", origin: Origin = .none,
+    outputs: Int? = nil
+  ) throws -> NodeID {
+    let id = NodeID(slots.count)
+    try check(inputs, of: operation)
+    let results = try infer(operation, inputs, id: id, outputs: outputs)
+    slots.append(Node(id: id, operation: operation, inputs: inputs, outputs: results, name: name, origin: origin))
+    uses.append(Array(repeating: [], count: results.count))
+    for (index, input) in inputs.enumerated() {
+      if let input { uses[input.node.index][input.output].append(.node(id, input: index)) }
+    }
+    return id
+  }
+
+  /// Adds `operation` and returns its first result.
+  public mutating func insert(
+    _ operation: any GraphOperation, _ inputs: [Value?], name: String = "", origin: Origin = .none
+  ) throws -> Value {
+    Value(try add(operation, inputs, name: name, origin: origin))
+  }
+
+  /// Adds an input that answers to `names`.
+  @discardableResult
+  public mutating func addInput(_ names: [String], _ type: TensorType, origin: Origin = .none) throws -> Value {
+    let value = try insert(Parameter(type: type), [], name: names.first ?? "", origin: origin)
+    inputs.append(Port(names: names, value: value))
+    return value
+  }
+
+  public mutating func addConstant(_ tensor: Tensor, name: String = "", origin: Origin = .none) throws -> Value {
+    try insert(Constant(tensor), [], name: name, origin: origin)
+  }
+
+  /// Adds an output that answers to `names`.
+  public mutating func addOutput(_ names: [String], _ value: Value) {
+    uses[value.node.index][value.output].append(.output(outputs.count))
+    outputs.append(Port(names: names, value: value))
+  }
+
+  /// Makes everything that reads `old` read `new` instead, except `new`'s own node and nodes in `excluded`.
+  ///
+  /// Throws where the two can't have the same type.
+  public mutating func replaceUses(of old: Value, with new: Value, except excluded: Set<NodeID> = []) throws {
+    let (before, after) = (type(of: old), type(of: new))
+    try require(
+      before.element == after.element || before.element == .unknown || after.element == .unknown,
+      "a value of type \(before) can't be replaced with one of type \(after)")
+    if let first = before.shape.dimensions, let second = after.shape.dimensions {
+      let agree =
+        first.count == second.count
+        && zip(first, second).allSatisfy { $0.constant == nil || $1.constant == nil || $0 == $1 }
+      try require(agree, "a value of type \(before) can't be replaced with one of type \(after)")
+    }
+    var kept: [Use] = []
+    for use in uses(of: old) {
+      switch use {
+      case .node(let id, let input) where id != new.node && !excluded.contains(id):
+        slots[id.index]?.inputs[input] = new
+        uses[new.node.index][new.output].append(use)
+      case .output(let index):
+        outputs[index].value = new
+        uses[new.node.index][new.output].append(use)
+      default:
+        kept.append(use)
+      }
+    }
+    uses[old.node.index][old.output] = kept
+    replaced[new] = replaced[old] ?? old
+  }
+
+  /// Removes every node that no output depends on; inputs stay.
+  public mutating func removeUnused() {
+    var live = liveNodes()
+    live.formUnion(inputs.map(\.value.node))
+    for index in slots.indices {
+      guard let node = slots[index], !live.contains(node.id) else { continue }
+      slots[index] = nil
+      uses[index] = []
+    }
+    for index in slots.indices where slots[index] != nil {
+      for output in uses[index].indices {
+        uses[index][output].removeAll { use in use.node.map { !live.contains($0) } ?? false }
+      }
+    }
+  }
+
+  /// The operations' inference once more, front to back, after `change` has given inputs other types.
+  ///
+  /// Used to bind symbols: node handles stay as they are.
+  public mutating func reinfer(inputTypes: [Value: TensorType]) throws {
+    for (value, type) in inputTypes where self[value.node].operation is Parameter {
+      slots[value.node.index]?.operation = Parameter(type: type)
+    }
+    for id in topologicalOrder() {
+      let node = self[id]
+      let results = try locating(node.label) {
+        try infer(node.operation, node.inputs, id: id, outputs: node.outputs.count)
+      }
+      slots[id.index]?.outputs = results
+    }
+  }
+
+  private func check(_ inputs: [Value?], of operation: any GraphOperation) throws {
+    let descriptor = OperationDescriptor.of(operation)
+    let variadic = descriptor.inputs.last?.kind == .variadic
+    guard inputs.count <= descriptor.inputs.count || variadic else {
+      throw ModelError.invalid(
+        "\(descriptor.name) takes \(descriptor.inputs.count) inputs at most, not \(inputs.count)")
+    }
+    for (index, slot) in descriptor.inputs.enumerated() where slot.kind == .required {
+      guard index < inputs.count, inputs[index] != nil else {
+        throw ModelError.invalid("\(descriptor.name): input \(index) ('\(slot.name)') is missing")
+      }
+    }
+    for input in inputs.lazy.compactMap({ $0 }) {
+      guard contains(input.node), uses[input.node.index].indices.contains(input.output) else {
+        throw ModelError.invalid("\(descriptor.name) reads a value that is not in the graph")
+      }
+    }
+  }
+
+  private func infer(
+    _ operation: any GraphOperation, _ inputs: [Value?], id: NodeID, outputs: Int?
+  ) throws -> [ValueInfo] {
+    let known = Operands(inputs.map { $0.map(info) })
+    var results = try operation.infer(known)
+    fold(operation, known, into: &results)
+    if let outputs {
+      // A node may leave out trailing results, and name more of them than inference of an unknown operation gives.
+      results = Array(results.prefix(outputs))
+      results += Array(repeating: .unknown, count: outputs - results.count)
+    }
+    for output in results.indices {
+      guard var dimensions = results[output].type.shape.dimensions else { continue }
+      for axis in dimensions.indices where dimensions[axis].isUnknown {
+        dimensions[axis] = Dimension(symbol: "?\(id.index).\(output).\(axis)")
+      }
+      results[output].type.shape = Shape(dimensions)
+    }
+    return results
+  }
+
+  /// Computes small results of constant inputs; an evaluation that fails leaves them unknown for the run to report.
+  private func fold(_ operation: any GraphOperation, _ inputs: Operands<ValueInfo>, into results: inout [ValueInfo]) {
+    guard inputs.count > 0, !inputs.present.isEmpty, results.contains(where: { $0.constant == nil }) else { return }
+    let small = results.allSatisfy { info in
+      guard let sizes = info.type.shape.sizes,
+        let count = try? Tensor.elementCount(of: sizes, element: info.element == .unknown ? .uint8 : info.element)
+      else { return false }
+      return count <= ValueInfo.contentsLimit
+    }
+    guard small, inputs.present.allSatisfy({ ($0.constant?.count ?? .max) <= ValueInfo.contentsLimit }) else { return }
+    let tensors = Operands((0..<inputs.count).map { inputs.optional($0)?.constant })
+    guard let values = try? operation.evaluate(tensors), values.count >= results.count else { return }
+    for index in results.indices { results[index] = ValueInfo(constant: values[index]) }
+  }
+}
+
+extension Node {
+  /// The node in messages: its name, or its operation and number.
+  public var label: String {
+    name.isEmpty ? "\(OperationDescriptor.of(operation).name) #\(id.index)" : name
+  }
+}

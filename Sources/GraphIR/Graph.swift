@@ -1,0 +1,100 @@
+import Tensors
+
+/// A model or a subgraph of one: nodes, inputs and outputs, as a value.
+///
+/// Nodes are named by handles that stay valid when others go, so a rewrite works on a copy and a refused one is a copy
+/// dropped. Copying shares the weights. Every change goes through the methods of `Graph+Editing.swift`, which keep the use lists and
+/// types right.
+public struct Graph: Sendable {
+  /// An input or output as users see it.
+  public struct Port: Hashable, Sendable {
+    /// Every name it answers to, the first being the one results are written under.
+    public var names: [String]
+    public var value: Value
+
+    public init(names: [String], value: Value) {
+      self.names = names
+      self.value = value
+    }
+
+    public var name: String { names.first ?? "" }
+  }
+
+  public var name: String
+  public internal(set) var inputs: [Port] = []
+  public internal(set) var outputs: [Port] = []
+  var slots: [Node?] = []
+  var uses: [[[Use]]] = []
+  /// For a value that took over another's users, that other value: write-back gives it the other's name in the file.
+  public internal(set) var replaced: [Value: Value] = [:]
+
+  public init(name: String = "") { self.name = name }
+
+  /// The node `id`, which must be in the graph.
+  public subscript(id: NodeID) -> Node {
+    guard let node = slots[id.index] else { preconditionFailure("node \(id.index) was removed") }
+    return node
+  }
+
+  public func contains(_ id: NodeID) -> Bool { slots.indices.contains(id.index) && slots[id.index] != nil }
+
+  /// All nodes, in the order in which they were added.
+  public var nodes: some Sequence<Node> { slots.lazy.compactMap { $0 } }
+
+  public var nodeCount: Int { slots.reduce(0) { $0 + ($1 == nil ? 0 : 1) } }
+
+  public func info(of value: Value) -> ValueInfo { self[value.node].outputs[value.output] }
+
+  public func type(of value: Value) -> TensorType { info(of: value).type }
+
+  /// The places that read `value`.
+  public func uses(of value: Value) -> [Use] { uses[value.node.index][value.output] }
+
+  /// Whether nothing but one input of one node reads `value`.
+  public func hasSingleUse(_ value: Value) -> Bool { uses(of: value).count == 1 }
+
+  /// The operation that makes `value`, where it is of type `Op`.
+  public func operation<Op: GraphOperation>(of value: Value, as type: Op.Type = Op.self) -> Op? {
+    self[value.node].operation as? Op
+  }
+
+  /// Every node after those it reads from; otherwise in the order in which they were added.
+  ///
+  /// Where there is a cycle, no order can be right; `verify()` reports it.
+  public func topologicalOrder() -> [NodeID] {
+    var order: [NodeID] = []
+    order.reserveCapacity(slots.count)
+    // 0: not seen, 1: being visited, 2: placed.
+    var state = [UInt8](repeating: 0, count: slots.count)
+    var stack: [(node: Int, next: Int)] = []
+    for root in slots.indices where slots[root] != nil && state[root] == 0 {
+      stack.append((root, 0))
+      state[root] = 1
+      while let (index, next) = stack.last {
+        guard let node = slots[index], next < node.inputs.count else {
+          state[index] = 2
+          order.append(NodeID(index))
+          stack.removeLast()
+          continue
+        }
+        stack[stack.count - 1].next += 1
+        if let producer = node.inputs[next]?.node.index, state[producer] == 0 {
+          state[producer] = 1
+          stack.append((producer, 0))
+        }
+      }
+    }
+    return order
+  }
+
+  /// The nodes that some output depends on.
+  public func liveNodes() -> Set<NodeID> {
+    var live: Set<NodeID> = []
+    var pending = outputs.map(\.value.node)
+    while let id = pending.popLast() {
+      guard live.insert(id).inserted else { continue }
+      pending.append(contentsOf: self[id].inputs.compactMap { $0?.node })
+    }
+    return live
+  }
+}

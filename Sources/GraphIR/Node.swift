@@ -1,0 +1,79 @@
+import Tensors
+
+/// A node's place in its graph. It stays valid, and is never used again, when nodes are removed.
+public struct NodeID: Hashable, Sendable, Comparable {
+  package let index: Int
+
+  package init(_ index: Int) { self.index = index }
+
+  public static func < (left: NodeID, right: NodeID) -> Bool { left.index < right.index }
+}
+
+/// One of the results of a node.
+public struct Value: Hashable, Sendable, Comparable {
+  public let node: NodeID
+  public let output: Int
+
+  public init(_ node: NodeID, _ output: Int = 0) {
+    self.node = node
+    self.output = output
+  }
+
+  public static func < (left: Value, right: Value) -> Bool { (left.node, left.output) < (right.node, right.output) }
+}
+
+/// A place where a value is used: an input of a node, or a result of the graph.
+public enum Use: Hashable, Sendable {
+  case node(NodeID, input: Int)
+  case output(Int)
+
+  /// The node that uses it, where one does.
+  public var node: NodeID? {
+    if case .node(let id, _) = self { id } else { nil }
+  }
+}
+
+/// A node of the file that a graph was read from.
+public struct SourceNode: Hashable, Sendable {
+  /// Its position in the file; a document finds its node by it.
+  public let index: Int
+  /// Its name there, or its first output where it has none.
+  public let name: String
+  /// Its type as the file spells it.
+  public let type: String
+
+  public init(index: Int, name: String, type: String) {
+    self.index = index
+    self.name = name
+    self.type = type
+  }
+}
+
+/// Where a node comes from.
+public struct Origin: Hashable, Sendable {
+  /// The nodes of the file that it stands for; one for an imported node, the union of all it replaced for a fused one.
+  public var sources: [SourceNode]
+  /// The passes that made it, the latest last; empty for an imported node.
+  public var passes: [String]
+
+  public init(sources: [SourceNode] = [], passes: [String] = []) {
+    self.sources = sources
+    self.passes = passes
+  }
+
+  public static let none = Origin()
+}
+
+/// An operation applied to values.
+public struct Node: Sendable {
+  public let id: NodeID
+  public internal(set) var operation: any GraphOperation
+  /// The values it reads, nil for an optional input that is left out.
+  public internal(set) var inputs: [Value?]
+  public internal(set) var outputs: [ValueInfo]
+  public var name: String
+  public var origin: Origin
+
+  /// Its results as values.
+  public var values: [Value] { outputs.indices.map { Value(id, $0) } }
+}

@@ -1,0 +1,110 @@
+import GraphIR
+import Tensors
+
+/// What was decided about one place in a graph, and why.
+public struct FusionDecision: Sendable {
+  public enum Verdict: String, Hashable, Sendable, CaseIterable {
+    case fused
+    case declined
+    case alreadyFused = "already-fused"
+    /// The place only looks like one: a softmax that no attention surrounds.
+    case notAttention = "not-attention"
+  }
+
+  /// The name of the pass that decided.
+  public var pass: String
+  public var verdict: Verdict
+  /// The name in the source file of the node the decision is about.
+  public var anchor: String
+  /// The names of the source nodes that were, or would have been, replaced.
+  public var nodes: [String]
+  /// The name of the node that took their place.
+  public var result: String?
+  public var reason: Reason?
+  public var attention: AttentionSummary?
+  public var cost: Cost?
+
+  public init(
+    pass: String, verdict: Verdict, anchor: String, nodes: [String] = [], result: String? = nil, reason: Reason? = nil,
+    attention: AttentionSummary? = nil, cost: Cost? = nil
+  ) {
+    self.pass = pass
+    self.verdict = verdict
+    self.anchor = anchor
+    self.nodes = nodes
+    self.result = result
+    self.reason = reason
+    self.attention = attention
+    self.cost = cost
+  }
+}
+
+/// Why something was not fused: a code for scripts, words for people.
+public struct Reason: Error, Hashable, Sendable {
+  /// A stable name such as `scores-used-elsewhere`; `docs/reason-codes.md` lists them all.
+  public var code: String
+  /// What was expected and what was found.
+  public var message: String
+  /// The source node at which matching stopped.
+  public var node: String?
+  /// What the user can do about it.
+  public var hint: String?
+
+  public init(_ code: String, _ message: String, node: String? = nil, hint: String? = nil) {
+    self.code = code
+    self.message = message
+    self.node = node
+    self.hint = hint
+  }
+}
+
+/// What kind of attention was fused.
+public struct AttentionSummary: Hashable, Sendable {
+  public var query: Shape
+  public var key: Shape
+  public var value: Shape
+  public var heads: Dimension
+  public var keyHeads: Dimension
+  /// Nil where the scale is computed at run time.
+  public var scale: Double?
+  /// `none`, `upperLeft` or `lowerRight`.
+  public var causal: String
+  /// `none`, `additive`, `boolean` or `additive+boolean`.
+  public var mask: String
+  public var softcap: Double?
+  /// Keys before and after the query's position; nil for no limit on either side.
+  public var window: [Int?]?
+  public var sinks: Bool
+
+  public init(
+    query: Shape, key: Shape, value: Shape, heads: Dimension, keyHeads: Dimension, scale: Double?, causal: String,
+    mask: String, softcap: Double? = nil, window: [Int?]? = nil, sinks: Bool = false
+  ) {
+    self.query = query
+    self.key = key
+    self.value = value
+    self.heads = heads
+    self.keyHeads = keyHeads
+    self.scale = scale
+    self.causal = causal
+    self.mask = mask
+    self.softcap = softcap
+    self.window = window
+    self.sinks = sinks
+  }
+}
+
+/// What a fusion saves, by the model of bytes moved between slow and fast memory. Sizes that are symbols leave it unknown.
+public struct Cost: Hashable, Sendable {
+  public var bytesUnfused: Int?
+  public var bytesFused: Int?
+  public var queryTile: Int
+  public var keyTile: Int
+
+  public init(bytesUnfused: Int?, bytesFused: Int?, queryTile: Int, keyTile: Int) {
+    self.bytesUnfused = bytesUnfused
+    self.bytesFused = bytesFused
+    self.queryTile = queryTile
+    self.keyTile = keyTile
+  }
+}

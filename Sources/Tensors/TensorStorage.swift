@@ -1,0 +1,93 @@
+import Foundation
+
+/// Bytes that never change once made: allocated here, or a file mapped into memory.
+///
+/// Sendable although it holds a pointer: nothing writes through it after `init`.
+public final class TensorStorage: @unchecked Sendable {
+  private let base: UnsafeRawPointer
+  public let byteCount: Int
+  private let release: () -> Void
+
+  private init(base: UnsafeRawPointer, byteCount: Int, release: @escaping () -> Void) {
+    self.base = base
+    self.byteCount = byteCount
+    self.release = release
+  }
+
+  deinit { release() }
+
+  /// Zeroed bytes, aligned to a cache line, that `fill` then writes.
+  public convenience init(byteCount: Int, filledBy fill: (UnsafeMutableRawBufferPointer) throws -> Void) throws {
+    guard byteCount >= 0 else { throw ModelError.invalid("a tensor of \(byteCount) bytes") }
+    // One byte at least: a pointer to nothing can't be aligned.
+    var pointer: UnsafeMutableRawPointer?
+    guard posix_memalign(&pointer, 64, max(byteCount, 64)) == 0, let pointer else {
+      throw ModelError.unsupported("there is no memory for a tensor of \(byteCount) bytes")
+    }
+    do {
+      memset(pointer, 0, byteCount)
+      try fill(UnsafeMutableRawBufferPointer(start: pointer, count: byteCount))
+    } catch {
+      free(pointer)
+      throw error
+    }
+    self.init(base: UnsafeRawPointer(pointer), byteCount: byteCount) { free(pointer) }
+  }
+
+  convenience init<Scalar: TensorScalar>(copying values: [Scalar]) {
+    let bytes = values.count * MemoryLayout<Scalar>.stride
+    let pointer = UnsafeMutableRawPointer.allocate(byteCount: max(bytes, 64), alignment: 64)
+    values.withUnsafeBytes { source in
+      if let start = source.baseAddress { pointer.copyMemory(from: start, byteCount: bytes) }
+    }
+    self.init(base: UnsafeRawPointer(pointer), byteCount: bytes) { pointer.deallocate() }
+  }
+
+  /// Copies `data`.
+  public convenience init(_ data: Data) {
+    self.init(copying: [UInt8](data))
+  }
+
+  /// Maps the regular file at `path` for reading; an empty file gives no bytes.
+  public convenience init(mappingFileAt path: String) throws {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw ModelError.notFound("\(path): \(String(cString: strerror(errno)))") }
+    defer { close(descriptor) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+      throw ModelError.notFound("\(path): not a regular file")
+    }
+    let size = Int(status.st_size)
+    guard size > 0 else {
+      self.init(copying: [UInt8]())
+      return
+    }
+    guard let pointer = mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0), pointer != MAP_FAILED else {
+      throw ModelError.notFound("\(path): cannot be mapped into memory: \(String(cString: strerror(errno)))")
+    }
+    self.init(base: UnsafeRawPointer(pointer), byteCount: size) { munmap(pointer, size) }
+  }
+
+  func isAligned(at offset: Int, to alignment: Int) -> Bool {
+    (Int(bitPattern: base) + offset) % max(alignment, 1) == 0
+  }
+
+  func copy(from offset: Int, byteCount: Int) -> TensorStorage {
+    TensorStorage(copying: withBytes(offset: offset, byteCount: byteCount) { [UInt8]($0) })
+  }
+
+  /// Calls `body` with all bytes.
+  public func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+    try withBytes(offset: 0, byteCount: byteCount, body)
+  }
+
+  /// Calls `body` with the bytes from `offset` on; traps where they are not all there, which `Tensor.init` has ruled out.
+  func withBytes<Result>(
+    offset: Int, byteCount: Int, _ body: (UnsafeRawBufferPointer) throws -> Result
+  ) rethrows -> Result {
+    precondition(offset >= 0 && byteCount >= 0 && offset + byteCount <= self.byteCount)
+    return try withExtendedLifetime(self) {
+      try body(UnsafeRawBufferPointer(start: base + offset, count: byteCount))
+    }
+  }
+}
