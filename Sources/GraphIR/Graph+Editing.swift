@@ -11,6 +11,12 @@ extension Graph {
   ) throws -> NodeID {
     let id = NodeID(slots.count)
     try check(inputs, of: operation)
+    if let outputs {
+      let descriptor = OperationDescriptor.of(operation)
+      let most = descriptor.outputs.upperBound
+      try require(
+        outputs <= most, "\(descriptor.name) gives \(most) result\(most == 1 ? "" : "s") at most, not \(outputs)")
+    }
     let results = try infer(operation, inputs, id: id, outputs: outputs)
     slots.append(Node(id: id, operation: operation, inputs: inputs, outputs: results, name: name, origin: origin))
     uses.append(Array(repeating: [], count: results.count))
