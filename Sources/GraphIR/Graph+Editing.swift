@@ -114,6 +114,17 @@ extension Graph {
     }
   }
 
+  /// Replaces every operation with what `change` makes of it, inputs included, and infers all types again.
+  ///
+  /// Handles, names and connections stay as they are.
+  package mutating func mapOperations(_ change: (any GraphOperation) throws -> any GraphOperation) throws {
+    for index in slots.indices {
+      guard let node = slots[index] else { continue }
+      slots[index]?.operation = try locating(node.label) { try change(node.operation) }
+    }
+    try reinfer(inputTypes: [:])
+  }
+
   private func check(_ inputs: [Value?], of operation: any GraphOperation) throws {
     let descriptor = OperationDescriptor.of(operation)
     let variadic = descriptor.inputs.last?.kind == .variadic

@@ -55,6 +55,14 @@ public struct Dimension: Hashable, Sendable, ExpressibleByIntegerLiteral {
 
   public var isUnknown: Bool { self == .unknown }
 
+  /// The name, where it is a symbol alone.
+  public var symbol: String? {
+    guard terms.count == 1, let (monomial, coefficient) = terms.first, coefficient == 1, monomial.count == 1,
+      case .symbol(let name) = monomial[0]
+    else { return nil }
+    return name
+  }
+
   /// The names of all symbols in it.
   public var symbols: Set<String> {
     var names: Set<String> = []

@@ -104,6 +104,11 @@ public struct Tensor: Sendable {
     return Tensor(self, shape: shape)
   }
 
+  /// What owns the bytes, and how many it owns: two tensors of one identity share memory.
+  package var storageIdentity: (id: ObjectIdentifier, byteCount: Int) {
+    (ObjectIdentifier(storage), storage.byteCount)
+  }
+
   /// Calls `body` with the tensor's bytes, aligned to its element type.
   public func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
     try storage.withBytes(offset: byteOffset, byteCount: byteCount, body)

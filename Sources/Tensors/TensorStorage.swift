@@ -18,12 +18,7 @@ public final class TensorStorage: @unchecked Sendable {
 
   /// Zeroed bytes, aligned to a cache line, that `fill` then writes.
   public convenience init(byteCount: Int, filledBy fill: (UnsafeMutableRawBufferPointer) throws -> Void) throws {
-    guard byteCount >= 0 else { throw ModelError.invalid("a tensor of \(byteCount) bytes") }
-    // One byte at least: a pointer to nothing can't be aligned.
-    var pointer: UnsafeMutableRawPointer?
-    guard posix_memalign(&pointer, 64, max(byteCount, 64)) == 0, let pointer else {
-      throw ModelError.unsupported("there is no memory for a tensor of \(byteCount) bytes")
-    }
+    let pointer = try Self.allocate(byteCount)
     do {
       memset(pointer, 0, byteCount)
       try fill(UnsafeMutableRawBufferPointer(start: pointer, count: byteCount))
@@ -32,6 +27,22 @@ public final class TensorStorage: @unchecked Sendable {
       throw error
     }
     self.init(base: UnsafeRawPointer(pointer), byteCount: byteCount) { free(pointer) }
+  }
+
+  /// Bytes that are not written yet, and the pointer to write them through.
+  static func uninitialized(byteCount: Int) throws -> (storage: TensorStorage, base: UnsafeMutableRawPointer) {
+    let pointer = try allocate(byteCount)
+    return (TensorStorage(base: UnsafeRawPointer(pointer), byteCount: byteCount) { free(pointer) }, pointer)
+  }
+
+  private static func allocate(_ byteCount: Int) throws -> UnsafeMutableRawPointer {
+    guard byteCount >= 0 else { throw ModelError.invalid("a tensor of \(byteCount) bytes") }
+    // One byte at least: a pointer to nothing can't be aligned.
+    var pointer: UnsafeMutableRawPointer?
+    guard posix_memalign(&pointer, 64, max(byteCount, 64)) == 0, let pointer else {
+      throw ModelError.unsupported("there is no memory for a tensor of \(byteCount) bytes")
+    }
+    return pointer
   }
 
   convenience init<Scalar: TensorScalar>(copying values: [Scalar]) {

@@ -1,0 +1,22 @@
+import GraphIR
+import Tensors
+
+/// One node's part of a run, as an observer sees it.
+package struct StepRecord: Sendable {
+  /// Its place in the plan, and how many steps that has.
+  package let index: Int
+  package let stepCount: Int
+  package let node: Node
+  package let inputs: [TensorType?]
+  package let outputs: [TensorType]
+  /// Seconds since the run began, and seconds that the node took.
+  package let start: Double
+  package let duration: Double
+  /// Bytes of values alive when the node had run, before those it was the last to read were dropped.
+  package let liveBytes: Int
+}
+
+/// Is told of every node that has run, in order, on the thread that runs the plan.
+package protocol ExecutionObserver: AnyObject {
+  func executed(_ step: StepRecord)
+}

@@ -1,0 +1,139 @@
+import Foundation
+import GraphIR
+import Tensors
+
+/// What a run took.
+public struct RunStatistics: Hashable, Sendable {
+  public var seconds = 0.0
+  /// The most bytes of values, inputs and constants aside, that were alive at once.
+  public var activationBytes = 0
+  /// The most scratch bytes that a single operation used beside them.
+  public var scratchBytes = 0
+}
+
+extension ExecutionPlan {
+  /// Runs the plan on `inputs`, in the graph's order, which have the types it was made for.
+  func run(
+    _ inputs: [Tensor?], on workers: Workers, memoryLimit: Int?, observer: (any ExecutionObserver)?
+  ) throws -> (outputs: [Tensor], statistics: RunStatistics) {
+    let start = DispatchTime.now()
+    func elapsed() -> Double { Double(DispatchTime.now().uptimeNanoseconds - start.uptimeNanoseconds) * 1e-9 }
+    var values = [Tensor?](repeating: nil, count: slotCount)
+    for case (let slot?, let tensor?) in zip(inputSlots, inputs) { values[slot] = tensor }
+    func tensor(_ operand: Operand) throws -> Tensor? {
+      switch operand {
+      case .absent: return nil
+      case .constant(let tensor): return tensor
+      case .slot(let slot):
+        guard let tensor = values[slot] else { throw InternalError("a value was dropped before its last reader ran") }
+        return tensor
+      }
+    }
+
+    var meter = ActivationMeter(limit: memoryLimit)
+    for (index, step) in steps.enumerated() {
+      let operands = try step.inputs.map(tensor)
+      let begin = observer == nil ? 0 : elapsed()
+      let results = try locating(step.node.label) { try step.results(for: operands, on: workers, meter: &meter) }
+      let present = operands.compactMap { $0 }
+      for (slot, result) in zip(step.outputs, results) {
+        guard let slot else { continue }
+        values[slot] = result
+        meter.retain(result, computedFrom: present)
+      }
+      if let observer {
+        observer.executed(
+          StepRecord(
+            index: index, stepCount: steps.count, node: step.node, inputs: operands.map { $0.map(\.type) },
+            outputs: results.map(\.type), start: begin, duration: elapsed() - begin, liveBytes: meter.live))
+      }
+      for slot in step.released {
+        if let value = values[slot] { meter.release(value) }
+        values[slot] = nil
+      }
+    }
+    let results = try outputs.map { operand in
+      guard let result = try tensor(operand) else { throw InternalError("an output was not computed") }
+      return result
+    }
+    let statistics = RunStatistics(
+      seconds: elapsed(), activationBytes: meter.peak, scratchBytes: meter.peakScratch)
+    return (results, statistics)
+  }
+}
+
+extension ExecutionPlan.Step {
+  fileprivate func results(
+    for operands: [Tensor?], on workers: Workers, meter: inout ActivationMeter
+  ) throws -> [Tensor] {
+    switch method {
+    case .view:
+      return try evaluate(operands)
+    case .definition:
+      try meter.check(plannedByteCount)
+      return try evaluate(operands)
+    case .kernel(let kernel):
+      return try run(kernel, operands, types: node.outputs.map(\.type), on: workers, meter: &meter)
+    case .whenSizesAreKnown(let executable):
+      let inputs = Operands(operands.map { $0.map { $0.info } })
+      let types = try executable.infer(inputs).prefix(node.outputs.count).map(\.type)
+      guard types.allSatisfy({ $0.shape.sizes != nil }), let kernel = try executable.prepare(inputs, outputs: types)
+      else { return try evaluate(operands) }
+      return try run(kernel, operands, types: types, on: workers, meter: &meter)
+    }
+  }
+
+  /// The bytes of the outputs as far as the plan knows their sizes.
+  private var plannedByteCount: Int {
+    node.outputs.reduce(0) { sum, output in
+      guard let sizes = output.shape.sizes, let count = try? Tensor.elementCount(of: sizes, element: output.element)
+      else { return sum }
+      return sum.addingReportingOverflow(count * output.element.byteCount).partialValue
+    }
+  }
+
+  private func evaluate(_ operands: [Tensor?]) throws -> [Tensor] {
+    let results = try node.operation.evaluate(Operands(operands))
+    guard results.count >= node.outputs.count else {
+      throw InternalError("\(node.label): gave \(results.count) results where \(node.outputs.count) were expected")
+    }
+    for (result, expected) in zip(results, node.outputs) {
+      let sizes = expected.shape.sizes
+      guard sizes == nil || sizes == result.shape, expected.element == .unknown || expected.element == result.element
+      else { throw InternalError("\(node.label): gave \(result.type) where \(expected.type) was inferred") }
+    }
+    return Array(results.prefix(node.outputs.count))
+  }
+
+  private func run(
+    _ kernel: any Kernel, _ operands: [Tensor?], types: [TensorType], on workers: Workers, meter: inout ActivationMeter
+  ) throws -> [Tensor] {
+    let scratch = kernel.scratchByteCount(threads: workers.count)
+    var needed = scratch
+    for type in types {
+      let bytes = try Tensor.elementCount(of: type.shape.sizes ?? [], element: type.element) * type.element.byteCount
+      needed = needed.addingReportingOverflow(bytes).partialValue
+    }
+    try meter.check(needed)
+    meter.noteScratch(scratch)
+    let buffers = try types.map { try TensorBuffer(element: $0.element, shape: $0.shape.sizes ?? []) }
+    try kernel.run(Operands(operands), into: buffers, on: workers)
+    return try buffers.map { try $0.tensor() }
+  }
+}
+
+extension Tensor {
+  package var type: TensorType { TensorType(element, Shape(shape)) }
+
+  /// What is known of the tensor; its contents only where it is small, as for sizes and axes.
+  fileprivate var info: ValueInfo {
+    count <= ValueInfo.symbolsLimit ? ValueInfo(constant: self) : ValueInfo(type)
+  }
+}
+
+/// Something that only a bug in flashfuse can cause.
+package struct InternalError: Error, CustomStringConvertible {
+  package let description: String
+
+  package init(_ description: String) { self.description = description }
+}

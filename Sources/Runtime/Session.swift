@@ -1,0 +1,75 @@
+import GraphIR
+import Tensors
+
+/// A graph with everything that running it many times shares: threads, and a plan for every combination of input shapes.
+///
+/// Not for use from several threads at once.
+public final class Session {
+  public struct Options: Sendable {
+    /// How many threads to compute on; nil: all cores of this machine.
+    public var threads: Int?
+    /// Bytes that values and scratch may take at once; a run that needs more fails before it allocates them.
+    public var memoryLimit: Int?
+
+    public init(threads: Int? = nil, memoryLimit: Int? = nil) {
+      self.threads = threads
+      self.memoryLimit = memoryLimit
+    }
+  }
+
+  public struct Result: Sendable {
+    /// One tensor for each output of the graph, in its order.
+    public let outputs: [Tensor]
+    public let statistics: RunStatistics
+  }
+
+  public let graph: Graph
+  public let options: Options
+  private let workers: Workers
+  private var plans: [[TensorType?]: ExecutionPlan] = [:]
+
+  public init(_ graph: Graph, options: Options = Options()) {
+    self.graph = graph
+    self.options = options
+    workers = Workers(count: options.threads ?? Workers.defaultCount)
+  }
+
+  /// The number of threads in use.
+  public var threads: Int { workers.count }
+
+  /// Runs the graph on tensors for its inputs, each under any of the input's names.
+  ///
+  /// An input that no output depends on may be left out. Throws `ModelError`: `invalid` where a name is no input's, an input is
+  /// missing or does not fit; `unsupported` where an operation is not known or the memory limit does not suffice.
+  public func run(_ inputs: [String: Tensor]) throws -> Result { try run(inputs, observer: nil) }
+
+  /// The same, telling `observer` of every node that has run.
+  package func run(_ inputs: [String: Tensor], observer: (any ExecutionObserver)?) throws -> Result {
+    let ordered = try order(inputs)
+    let (outputs, statistics) = try plan(for: ordered.map { $0?.type }).run(
+      ordered, on: workers, memoryLimit: options.memoryLimit, observer: observer)
+    return Result(outputs: outputs, statistics: statistics)
+  }
+
+  /// The plan for inputs of these types, made when first asked for.
+  public func plan(for types: [TensorType?]) throws -> ExecutionPlan {
+    if let known = plans[types] { return known }
+    let plan = try ExecutionPlan(graph, inputTypes: types)
+    plans[types] = plan
+    return plan
+  }
+
+  private func order(_ inputs: [String: Tensor]) throws -> [Tensor?] {
+    var unused = inputs
+    let ordered = try graph.inputs.map { port -> Tensor? in
+      let given = Set(port.names).compactMap { unused.removeValue(forKey: $0) }
+      try require(given.count <= 1, "input '\(port.name)' is given under several of its names")
+      return given.first
+    }
+    if let name = unused.keys.sorted().first {
+      let names = graph.inputs.map { "'\($0.name)'" }.joined(separator: ", ")
+      throw ModelError.invalid("'\(name)' is no input of the model, which has \(names)")
+    }
+    return ordered
+  }
+}

@@ -1,0 +1,40 @@
+import Foundation
+
+/// Memory for a tensor that is still being written.
+///
+/// Whoever makes one writes every element, then takes `tensor()`, and writes nothing after that.
+public final class TensorBuffer: @unchecked Sendable {
+  public let element: ElementType
+  public let shape: [Int]
+  public let count: Int
+  private let storage: TensorStorage
+  private let base: UnsafeMutableRawPointer
+
+  /// Memory of its own, aligned to a cache line, whose contents are undefined at first.
+  public init(element: ElementType, shape: [Int]) throws {
+    guard element != .unknown else { throw ModelError.unsupported("a tensor needs a known element type") }
+    count = try Tensor.elementCount(of: shape, element: element)
+    self.element = element
+    self.shape = shape
+    (storage, base) = try TensorStorage.uninitialized(byteCount: count * element.byteCount)
+  }
+
+  /// Calls `body` with the elements, which must be of `type`.
+  public func withElements<Scalar: TensorScalar, Result>(
+    as type: Scalar.Type, _ body: (UnsafeMutableBufferPointer<Scalar>) throws -> Result
+  ) throws -> Result {
+    try require(
+      Scalar.elementType == element,
+      "a buffer of \(Scalar.elementType.rawValue) was expected, this is \(element.rawValue)\(shape)")
+    return try body(
+      UnsafeMutableBufferPointer(start: base.assumingMemoryBound(to: Scalar.self), count: count))
+  }
+
+  /// Calls `body` with the bytes.
+  public func withBytes<Result>(_ body: (UnsafeMutableRawBufferPointer) throws -> Result) rethrows -> Result {
+    try body(UnsafeMutableRawBufferPointer(start: base, count: count * element.byteCount))
+  }
+
+  /// The finished tensor, which shares the memory.
+  public func tensor() throws -> Tensor { try Tensor(element: element, shape: shape, storage: storage) }
+}

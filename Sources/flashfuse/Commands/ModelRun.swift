@@ -1,0 +1,65 @@
+import GraphIR
+import Runtime
+import Tensors
+
+/// One run of a graph and what it took.
+struct ModelRun {
+  let outputs: [(name: String, tensor: Tensor)]
+  let statistics: RunStatistics
+  let threads: Int
+
+  init(_ graph: Graph, inputs: [String: Tensor], options: Session.Options, progress: Progress?) throws {
+    progress?.begin("preparing the run")
+    let session = Session(graph, options: options)
+    let result = try session.run(inputs, observer: progress)
+    outputs = Array(zip(graph.outputs.map(\.name), result.outputs)).map { (name: $0, tensor: $1) }
+    statistics = result.statistics
+    threads = session.threads
+  }
+}
+
+/// The fused run beside the unfused one, the one in 64 bits, and what was expected.
+struct RunComparison {
+  struct Row {
+    let output: String
+    /// What the fused output is compared with: `unfused`, `expected`, `fp64`; or `unfused-fp64`.
+    let actual: String
+    let reference: String
+    let error: OutputError
+    let tolerance: Double
+
+    var passes: Bool { error.scaled <= tolerance }
+  }
+
+  let unfused: ModelRun
+  private(set) var rows: [Row] = []
+
+  var passes: Bool { rows.allSatisfy(\.passes) }
+
+  init(
+    fused: ModelRun, unfused graph: Graph, inputs: [String: Tensor], expected: [String: Tensor], tolerance: Double?,
+    options: Session.Options, progress: Progress?
+  ) throws {
+    unfused = try ModelRun(graph, inputs: inputs, options: options, progress: progress)
+    let exact = try ModelRun(
+      graph.promotedToDoublePrecision(), inputs: inputs.mapValues { try $0.promotedToDoublePrecision() },
+      // The limit is for the model as it is; the reference has numbers twice as wide.
+      options: .init(threads: options.threads), progress: progress)
+    progress?.begin("comparing")
+    for (index, (name, tensor)) in fused.outputs.enumerated() {
+      let other = unfused.outputs[index].tensor
+      let allowed = tolerance ?? OutputError.tolerance(for: tensor.element)
+      func compare(_ actual: String, _ value: Tensor, _ reference: String, _ expected: Tensor) throws {
+        let error = try locating("output '\(name)'") { try OutputError(of: value, expected: expected) }
+        rows.append(Row(output: name, actual: actual, reference: reference, error: error, tolerance: allowed))
+      }
+      try compare("fused", tensor, "unfused", other)
+      if let reference = expected[name] {
+        try compare("fused", tensor, "expected", reference)
+        try compare("unfused", other, "expected", reference)
+      }
+      try compare("fused", tensor, "64 bits", exact.outputs[index].tensor)
+      try compare("unfused", other, "64 bits", exact.outputs[index].tensor)
+    }
+  }
+}

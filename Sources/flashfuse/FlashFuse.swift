@@ -1,0 +1,82 @@
+import ArgumentParser
+import Foundation
+import Rewriting
+import Runtime
+import Tensors
+
+@main
+struct FlashFuse: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "flashfuse",
+    abstract: "Finds the attention in a transformer model's graph, fuses it, and says why or why not.",
+    discussion: """
+      MODEL is OpenVINO IR (.xml with its .bin), ONNX (.onnx, or its JSON form) or flashfuse's graph JSON; the \
+      format is told by the file's content.
+
+      Exit codes: 0 done, 1 a comparison failed, 64 usage, 65 bad input file, 66 file not found, 69 unsupported \
+      operation, 70 a bug in flashfuse.
+      """,
+    version: FlashFuseVersion.current,
+    subcommands: [Fuse.self, Explain.self, Run.self])
+
+  static func main() {
+    // A reader that stops early, as `head` does, is no error of ours to report.
+    signal(SIGPIPE, SIG_DFL)
+    do {
+      var command = try parseAsRoot()
+      try command.run()
+    } catch {
+      exit(with: error)
+    }
+  }
+
+  /// Ends the process: help goes to standard output, anything else is one line on standard error.
+  private static func exit(with error: any Error) -> Never {
+    switch error {
+    case let error as ModelError:
+      fail(error.message, code: error.exitCode)
+    case let error as InternalError:
+      fail("a bug in flashfuse: \(error)", code: ExitCode.bug)
+    case let code as ExitCode:
+      Foundation.exit(code.rawValue)
+    default:
+      break
+    }
+    let code = exitCode(for: error)
+    if code == .success {
+      print(fullMessage(for: error))
+      Foundation.exit(0)
+    }
+    if code == .validationFailure {
+      let command = CommandLine.arguments.dropFirst().first { !$0.hasPrefix("-") }
+      let known = command.flatMap { name in configuration.subcommands.first { $0._commandName == name } }
+      let help = ["flashfuse", known?._commandName, "--help"].compactMap { $0 }.joined(separator: " ")
+      fail("\(message(for: error)) (see '\(help)')", code: code)
+    }
+    fail("a bug in flashfuse: \(error)", code: ExitCode.bug)
+  }
+
+  private static func fail(_ message: String, code: ExitCode) -> Never {
+    let line = message.split(whereSeparator: \.isNewline).joined(separator: " ")
+    FileHandle.standardError.write(Data("error: \(line)\n".utf8))
+    Foundation.exit(code.rawValue)
+  }
+}
+
+extension ExitCode {
+  static let comparisonFailed = ExitCode(1)
+  static let badInput = ExitCode(65)
+  static let notFound = ExitCode(66)
+  static let unsupported = ExitCode(69)
+  static let bug = ExitCode(70)
+}
+
+extension ModelError {
+  var exitCode: ExitCode {
+    switch kind {
+    case .invalid: .badInput
+    case .unsupported: .unsupported
+    case .notFound: .notFound
+    }
+  }
+}

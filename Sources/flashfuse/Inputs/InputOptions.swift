@@ -1,0 +1,123 @@
+import ArgumentParser
+import GraphIR
+import Tensors
+
+/// Where the values of a model's inputs come from.
+struct InputOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "An npz file with arrays named like the model's inputs; others in it are ignored.", valueName: "io.npz"))
+  var inputs: String?
+
+  @Option(
+    name: .customLong("input"), parsing: .singleValue,
+    help: ArgumentHelp(
+      """
+      One input: NAME=FILE.npy, or NAME=random[:DIMS] for random values (floats normal, integers 0 or 1), with the \
+      sizes in DIMS, as in 2,33, where the model leaves some open. May be given many times. Without --inputs, every \
+      input that is not named is random.
+      """, valueName: "NAME=VALUE"))
+  var input: [String] = []
+
+  @Option(help: "The seed of random inputs.")
+  var seed: UInt64 = 0
+
+  /// The value of every input of `graph` that something reads, under the input's first name, and which of them are random.
+  func read(for graph: Graph) throws -> (tensors: [String: Tensor], random: [String]) {
+    var tensors: [String: Tensor] = [:]
+    var random: [String] = []
+    let archive = try inputs.map { try NumPyArchive(contentsOfFile: $0) }
+    let single = try singleInputs(of: graph)
+    for (index, port) in graph.inputs.enumerated() {
+      let type = graph.type(of: port.value)
+      if let value = single[port.name] {
+        if value.isRandom {
+          tensors[port.name] = try randomTensor(type, dimensions: value.dimensions, port: port, index: index)
+          random.append(port.name)
+        } else {
+          tensors[port.name] = try locating("input '\(port.name)'") {
+            try NumPyArray(contentsOfFile: value.path).tensor(declared: type.element)
+          }
+        }
+      } else if let archive {
+        if let name = port.names.first(where: archive.contains) {
+          tensors[port.name] = try archive.array(named: name).tensor(declared: type.element)
+        }
+      } else if !graph.uses(of: port.value).isEmpty {
+        tensors[port.name] = try randomTensor(type, dimensions: nil, port: port, index: index)
+        random.append(port.name)
+      }
+    }
+    return (tensors, random)
+  }
+
+  /// The arrays of the npz file that are named like an output of `graph`, by the output's first name.
+  func expectedOutputs(of graph: Graph) throws -> [String: Tensor] {
+    guard let inputs else { return [:] }
+    let archive = try NumPyArchive(contentsOfFile: inputs)
+    var expected: [String: Tensor] = [:]
+    for port in graph.outputs {
+      guard let name = port.names.first(where: archive.contains) else { continue }
+      expected[port.name] = try archive.array(named: name).tensor(declared: graph.type(of: port.value).element)
+    }
+    return expected
+  }
+
+  private struct SingleInput {
+    let isRandom: Bool
+    let path: String
+    let dimensions: [Int]?
+  }
+
+  private func singleInputs(of graph: Graph) throws -> [String: SingleInput] {
+    var found: [String: SingleInput] = [:]
+    for argument in input {
+      guard let equals = argument.firstIndex(of: "="), equals > argument.startIndex else {
+        throw ValidationError("--input takes NAME=FILE.npy or NAME=random[:DIMS], not '\(argument)'")
+      }
+      let name = String(argument[..<equals])
+      let value = String(argument[argument.index(after: equals)...])
+      guard let port = graph.inputs.first(where: { $0.names.contains(name) }) else {
+        let names = graph.inputs.map { "'\($0.name)'" }.joined(separator: ", ")
+        throw ValidationError("'\(name)' is no input of the model, which has \(names)")
+      }
+      guard found[port.name] == nil else { throw ValidationError("the input '\(port.name)' is given twice") }
+      if value == "random" {
+        found[port.name] = SingleInput(isRandom: true, path: "", dimensions: nil)
+      } else if value.hasPrefix("random:") {
+        let parts = value.dropFirst("random:".count).split(separator: ",", omittingEmptySubsequences: false)
+        let sizes = parts.compactMap { Int($0) }.filter { $0 >= 0 }
+        guard sizes.count == parts.count else {
+          throw ValidationError("--input \(name)=random: takes sizes such as 2,33, not '\(value.dropFirst(7))'")
+        }
+        found[port.name] = SingleInput(isRandom: true, path: "", dimensions: sizes)
+      } else {
+        found[port.name] = SingleInput(isRandom: false, path: value, dimensions: nil)
+      }
+    }
+    return found
+  }
+
+  private func randomTensor(_ type: TensorType, dimensions: [Int]?, port: Graph.Port, index: Int) throws -> Tensor {
+    guard let sizes = dimensions ?? type.shape.sizes else {
+      let open = type.shape.dimensions?.filter { $0.constant == nil }.map(\.description).joined(separator: ", ")
+      throw ValidationError(
+        "the input '\(port.name)' \(type) leaves \(open ?? "its shape") open: give --inputs, or the sizes as in"
+          + " --input \(port.name)=random:\(Self.example(type.shape))")
+    }
+    // Every input has a sequence of its own, whatever others there are.
+    var generator = SplitMix64(seed: seed &+ UInt64(index) &* 0x9E37_79B9)
+    let count = try Tensor.elementCount(of: sizes, element: type.element)
+    guard count <= 1 << 32 else { throw ValidationError("\(sizes) is too large for a random input") }
+    if type.element.isFloatingPoint {
+      return try Tensor(randomOf: type.element, shape: sizes, seed: generator.next())
+    }
+    // No larger: what integers count or index is not known, and a larger one may lie outside of it.
+    let values = (0..<count).map { _ in Int(generator.next() >> 63) }
+    return try Tensor(integers: values, element: type.element, shape: sizes)
+  }
+
+  private static func example(_ shape: Shape) -> String {
+    (shape.dimensions ?? [1, 8]).map { String($0.constant ?? 8) }.joined(separator: ",")
+  }
+}

@@ -1,0 +1,29 @@
+import ArgumentParser
+import Formats
+import Foundation
+import Fusion
+import GraphIR
+import Rewriting
+
+/// The model that a command is about.
+struct ModelArgument: ParsableArguments {
+  @Argument(help: ArgumentHelp("The model file.", valueName: "MODEL"))
+  var model: String
+
+  /// The name of the file, without its folder.
+  var fileName: String { URL(fileURLWithPath: model).lastPathComponent }
+}
+
+/// A model and what fusion makes of it.
+struct FusedModel {
+  let document: Document
+  let fused: Graph
+  let log: FusionLog
+
+  init(_ path: String) throws {
+    document = try Document.read(path: path)
+    var graph = document.graph
+    log = try FusionPipeline.standard.run(on: &graph)
+    fused = graph
+  }
+}
