@@ -32,7 +32,10 @@ let package = Package(
         .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ],
       exclude: ["ONNX/Protobuf/onnx.proto"]),
-    .target(name: "Kernels", dependencies: ["Tensors"]),
+    .systemLibrary(name: "CKernelIntrinsics"),
+    .target(name: "KernelInterface"),
+    .target(name: "KernelsPortable", dependencies: ["KernelInterface", "CKernelIntrinsics"]),
+    .target(name: "Kernels", dependencies: ["KernelInterface", "KernelsPortable", "CKernelIntrinsics"]),
     .target(name: "Runtime", dependencies: ["Operations", "Kernels", "COpenBLAS"]),
     .executableTarget(
       name: "flashfuse",
@@ -48,12 +51,26 @@ let package = Package(
     .testTarget(name: "OperationsTests", dependencies: ["Operations", "TestSupport"]),
     .testTarget(name: "FusionTests", dependencies: ["Fusion", "TestSupport"]),
     .testTarget(name: "FormatsTests", dependencies: ["Formats", "TestSupport"]),
-    .testTarget(name: "KernelsTests", dependencies: ["Kernels"]),
+    .testTarget(name: "KernelsTests", dependencies: ["Kernels", "KernelInterface", "KernelsPortable"]),
     .testTarget(name: "RuntimeTests", dependencies: ["Runtime", "TestSupport"]),
     .testTarget(name: "CommandTests", dependencies: ["flashfuse", "TestSupport"]),
   ],
   swiftLanguageModes: [.v6]
 )
+
+// The kernels are compiled once per instruction set from the same sources, and chosen when the program starts.
+#if arch(x86_64)
+  let instructionSets = [
+    (target: "KernelsAVX2", flags: ["-Xcc", "-march=x86-64-v3"]),
+    (target: "KernelsAVX512", flags: ["-Xcc", "-march=x86-64-v4"]),
+  ]
+  for (name, flags) in instructionSets {
+    package.targets.append(
+      .target(
+        name: name, dependencies: ["KernelInterface", "CKernelIntrinsics"], swiftSettings: [.unsafeFlags(flags)]))
+    package.targets.first { $0.name == "Kernels" }?.dependencies.append(.target(name: name))
+  }
+#endif
 
 for target in package.targets where target.type != .system {
   target.swiftSettings = (target.swiftSettings ?? []) + [.enableUpcomingFeature("ExistentialAny")]

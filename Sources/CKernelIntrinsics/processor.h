@@ -1,0 +1,46 @@
+#pragma once
+#include <stdbool.h>
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+
+/// The bits of extended control register 0: which register files the operating system saves.
+static inline unsigned long long flashfuse_saved_registers(void) {
+  unsigned int low, high;
+  __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return ((unsigned long long)high << 32) | low;
+}
+
+/// Whether processor and operating system provide every bit of `leaf1` (leaf 1, ecx) and `leaf7` (leaf 7, ebx), and
+/// save the register files in `registers`.
+static inline bool flashfuse_provides(unsigned int leaf1, unsigned int leaf7, unsigned long long registers) {
+  unsigned int a, b, c, d;
+  const unsigned int savesRegisters = 1u << 27;
+  if (!__get_cpuid_count(1, 0, &a, &b, &c, &d)) return false;
+  if ((c & savesRegisters) == 0 || (c & leaf1) != leaf1) return false;
+  if ((flashfuse_saved_registers() & registers) != registers) return false;
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return false;
+  return (b & leaf7) == leaf7;
+}
+#endif
+
+/// Whether code compiled for x86-64-v3 (AVX2, FMA, F16C, BMI) runs here.
+static inline bool flashfuse_has_avx2(void) {
+#if defined(__x86_64__)
+  const unsigned int leaf1 = (1u << 12) | (1u << 22) | (1u << 28) | (1u << 29);  // FMA, MOVBE, AVX, F16C
+  const unsigned int leaf7 = (1u << 3) | (1u << 5) | (1u << 8);                  // BMI1, AVX2, BMI2
+  return flashfuse_provides(leaf1, leaf7, 0x6);
+#else
+  return false;
+#endif
+}
+
+/// Whether code compiled for x86-64-v4 (AVX-512 F, DQ, CD, BW, VL) runs here.
+static inline bool flashfuse_has_avx512(void) {
+#if defined(__x86_64__)
+  const unsigned int leaf7 = (1u << 16) | (1u << 17) | (1u << 28) | (1u << 30) | (1u << 31);
+  return flashfuse_has_avx2() && flashfuse_provides(0, leaf7, 0xe6);
+#else
+  return false;
+#endif
+}

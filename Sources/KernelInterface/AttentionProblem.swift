@@ -1,0 +1,110 @@
+/// A four-dimensional operand as the kernels read it: already checked, strides in elements.
+package struct ResolvedOperand: @unchecked Sendable {
+  package var base: UnsafeRawPointer
+  package var element: KernelElement
+  package var batchStride: Int
+  package var headStride: Int
+  package var rowStride: Int
+  package var columnStride: Int
+
+  package init(
+    base: UnsafeRawPointer, element: KernelElement,
+    batchStride: Int, headStride: Int, rowStride: Int, columnStride: Int
+  ) {
+    self.base = base
+    self.element = element
+    self.batchStride = batchStride
+    self.headStride = headStride
+    self.rowStride = rowStride
+    self.columnStride = columnStride
+  }
+}
+
+/// One whole attention as the kernels of every instruction set take it: plain numbers and pointers whose bounds were
+/// checked before.
+///
+/// A kernel only reads the operands and writes the rows of its own ``AttentionItem``, which is what makes it safe to
+/// share between threads.
+package struct AttentionProblem: @unchecked Sendable {
+  package var query: ResolvedOperand
+  package var key: ResolvedOperand
+  package var value: ResolvedOperand
+  /// Additive, before the mask; `hasBias` says whether it counts.
+  package var bias: ResolvedOperand
+  package var hasBias = false
+  /// One byte an element, nonzero = keep; `element` is ignored; `hasMask` says whether it counts.
+  package var mask: ResolvedOperand
+  package var hasMask = false
+  package var output: ResolvedOperand
+  package var outputBase: UnsafeMutableRawPointer
+  /// One logit per query head, or nil.
+  package var sinks: UnsafePointer<Float>?
+  /// The number of keys that count, per batch, or nil.
+  package var validKeyLengths: UnsafePointer<Int>?
+
+  package var group = 1
+  package var queryLength = 0
+  package var keyLength = 0
+  package var headSize = 0
+  package var valueSize = 0
+
+  package var scale: Float = 1
+  package var softcap: Float = 0
+  package var maskedScore = -Float.infinity
+  package var guardsNaN = false
+  package var isCausal = false
+  /// What is added to a query's index to find the key that it is aligned with.
+  package var diagonal = 0
+  /// Keys visible left and right of the diagonal; negative for no limit.
+  package var windowLeft = -1
+  package var windowRight = -1
+
+  package var tiles: AttentionTiles
+
+  package init(
+    query: ResolvedOperand, key: ResolvedOperand, value: ResolvedOperand,
+    output: ResolvedOperand, outputBase: UnsafeMutableRawPointer, tiles: AttentionTiles
+  ) {
+    self.query = query
+    self.key = key
+    self.value = value
+    self.bias = query
+    self.mask = query
+    self.output = output
+    self.outputBase = outputBase
+    self.tiles = tiles
+  }
+}
+
+/// How much of an attention one step works on.
+package struct AttentionTiles: Hashable, Sendable {
+  /// Query rows of a work item. Rounded up to whole panels by the kernel.
+  package var queryRows: Int
+  /// Keys of a tile.
+  package var keys: Int
+
+  package init(queryRows: Int, keys: Int) {
+    self.queryRows = queryRows
+    self.keys = keys
+  }
+}
+
+/// The share of one attention that a worker does at a time: some query rows of one key head against a range of keys.
+///
+/// Rows are counted over `firstHead`'s queries, then the next head's and so on, so that a group of short query heads
+/// can share one item.
+package struct AttentionItem {
+  package var batch = 0
+  package var firstHead = 0
+  package var keyHead = 0
+  package var firstRow = 0
+  package var rowCount = 0
+  package var firstKey = 0
+  package var lastKey = 0
+  /// Where an unfinished result goes when the keys are split, or nil to write the output.
+  ///
+  /// Holds, per row: maximum, sum, then `valueSize` unnormalised outputs.
+  package var partial: UnsafeMutablePointer<Float>?
+
+  package init() {}
+}

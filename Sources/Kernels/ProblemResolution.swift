@@ -1,0 +1,60 @@
+import KernelInterface
+
+extension AttentionProblem {
+  /// The arguments as the kernels take them; sinks and lengths are left out.
+  init(_ arguments: FlashAttentionArguments, tiles: AttentionTiles) {
+    let output = arguments.output
+    self.init(
+      query: ResolvedOperand(arguments.query), key: ResolvedOperand(arguments.key),
+      value: ResolvedOperand(arguments.value),
+      output: ResolvedOperand(base: UnsafeRawPointer(output.base), output.element, output.strides),
+      outputBase: output.base, tiles: tiles)
+    if let bias = arguments.bias {
+      self.bias = ResolvedOperand(bias)
+      hasBias = true
+    }
+    if let mask = arguments.mask {
+      self.mask = ResolvedOperand(base: mask.base, .float32, mask.strides)
+      hasMask = true
+    }
+    queryLength = arguments.queryLength
+    keyLength = arguments.keyLength
+    headSize = arguments.headSize
+    valueSize = arguments.valueSize
+    scale = Float(arguments.scale)
+    softcap = arguments.softcap ?? 0
+    maskedScore = arguments.maskedScore
+    guardsNaN = arguments.guardsNaN
+    isCausal = arguments.causal != .none
+    diagonal = arguments.diagonal
+    windowLeft = arguments.window?.left ?? -1
+    windowRight = arguments.window?.right ?? -1
+  }
+}
+
+extension ResolvedOperand {
+  init(_ buffer: StridedBuffer) {
+    self.init(base: buffer.base, buffer.element, buffer.strides)
+  }
+
+  init(base: UnsafeRawPointer, _ element: KernelElement, _ strides: Strides) {
+    self.init(
+      base: base, element: element, batchStride: strides.batch, headStride: strides.head, rowStride: strides.row,
+      columnStride: strides.column)
+  }
+}
+
+extension FlashAttentionArguments {
+  /// What is added to a query's index to get its position among the keys.
+  var diagonal: Int { causal == .lowerRight ? keyLength - queryLength : 0 }
+}
+
+extension AttentionTiles {
+  /// Tiles whose keys and values stay in a second-level cache of 512 KB or more.
+  static func suiting(_ arguments: FlashAttentionArguments, panelRows: Int) -> AttentionTiles {
+    let rowBytes = 4 * max(arguments.headSize + arguments.valueSize, 1)
+    let keys = min(max(262_144 / rowBytes / 32 * 32, 32), 256)
+    let panels = max(1, 192 / panelRows)
+    return AttentionTiles(queryRows: panels * panelRows, keys: keys)
+  }
+}

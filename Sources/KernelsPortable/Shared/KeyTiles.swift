@@ -1,0 +1,156 @@
+import KernelInterface
+
+/// A tile of keys against one panel of query rows.
+struct PanelTile {
+  let panel: Int
+  let vectors: Int
+  /// What the panel's rows see of all keys.
+  let visible: KeyRange
+  /// The first key that was loaded.
+  let loadedFrom: Int
+  /// The keys `firstKey ..< firstKey + count` are those that some row sees.
+  let firstKey: Int
+  let count: Int
+}
+
+extension QueryTile {
+  /// Which tiles a pass over the keys works on.
+  private enum Pass {
+    /// Those with something visible; tiles that a mask hides are left for later where they might count.
+    case visible
+    /// The hidden ones that `visible` left.
+    case hidden
+  }
+
+  /// Runs over the keys, tile by tile.
+  ///
+  /// A tile that a mask hides from all rows of a panel adds `e^(maskedScore − maximum)` per key: nothing if
+  /// `maskedScore` is −∞; otherwise nothing once every row's maximum is far above it, which is only known after the
+  /// visible tiles. Rows that see nothing else then get their mean of the values.
+  func attend() {
+    guard attendTiles(.visible) else { return }
+    _ = attendTiles(.hidden)
+  }
+
+  /// Returns whether tiles were left for the pass over hidden ones.
+  private func attendTiles(_ pass: Pass) -> Bool {
+    var begin = Int.max
+    var end = Int.min
+    for panel in 0..<panelCount {
+      let range = keyRange(ofPanel: panel)
+      begin = min(begin, range.first)
+      end = max(end, range.last)
+    }
+    var leavesTiles = false
+    while begin < end {
+      let tileEnd = min(end, begin &+ problem.tiles.keys)
+      widen(problem.key, columns: problem.headSize, first: begin, count: tileEnd &- begin, to: scratch.keys)
+      widen(problem.value, columns: problem.valueSize, first: begin, count: tileEnd &- begin, to: scratch.values)
+      for panel in 0..<panelCount {
+        let range = keyRange(ofPanel: panel)
+        let first = max(range.first, begin)
+        let last = min(range.last, tileEnd)
+        guard first < last else { continue }
+        let tile = PanelTile(
+          panel: panel, vectors: vectors(inPanel: panel), visible: range, loadedFrom: begin,
+          firstKey: first, count: last &- first)
+        if !attend(tile, pass) { leavesTiles = true }
+      }
+      begin = tileEnd
+    }
+    return leavesTiles
+  }
+
+  /// Takes one tile of keys into one panel; returns false where it has to be looked at again as a hidden one.
+  private func attend(_ tile: PanelTile, _ pass: Pass) -> Bool {
+    let isHidden = mask?.hidesEverything(in: tile, of: self) ?? false
+    switch pass {
+    case .visible:
+      if isHidden { return problem.maskedScore == -Float.infinity }
+      if let bias, bias.isNegativeInfinity(in: tile, of: self) && !problem.hasMask { return true }
+    case .hidden:
+      if !isHidden || maskedScoresVanish(in: tile) { return true }
+    }
+    switch tile.vectors {
+    case 1: attend(OneVector.self, tile)
+    case 2: attend(TwoVectors.self, tile)
+    default: attend(ThreeVectors.self, tile)
+    }
+    return true
+  }
+
+  /// Whether `e^(maskedScore − maximum)` is zero for every row of the panel.
+  private func maskedScoresVanish(in tile: PanelTile) -> Bool {
+    let maxima = UnsafeMutableRawPointer(scratch.maximum + tile.panel &* 3).assumingMemoryBound(to: Float.self)
+    for lane in 0..<tile.vectors &* Lanes.scalarCount {
+      if !(problem.maskedScore - maxima[lane] < -89) { return false }
+    }
+    return true
+  }
+
+  private func attend<Row: PanelRow>(_: Row.Type, _ tile: PanelTile) {
+    let rows = tile.panel &* 3
+    Products<Row>.scores(
+      matrix(problem.key, columns: problem.headSize, widened: scratch.keys, tile),
+      count: tile.count, headSize: problem.headSize,
+      query: scratch.query + rows &* problem.headSize, scores: scratch.scores)
+    modify(tile)
+    OnlineSoftmax<Row>.update(
+      scores: scratch.scores, count: tile.count,
+      maximum: scratch.maximum + rows, sum: scratch.sum + rows, rescale: scratch.rescale)
+    Products<Row>.weightedValues(
+      matrix(problem.value, columns: problem.valueSize, widened: scratch.values, tile),
+      count: tile.count, valueSize: problem.valueSize,
+      weights: scratch.scores, rescale: scratch.rescale, output: scratch.output + rows &* scratch.outputRows)
+  }
+
+  /// Soft cap, bias, mask, key bounds, in this order.
+  private func modify(_ tile: PanelTile) {
+    let modifiers = ScoreModifiers(scores: scratch.scores, count: tile.count, vectors: tile.vectors)
+    if problem.softcap > 0 { modifiers.cap(problem.softcap) }
+    if let bias {
+      bias.copyFloats(in: tile, of: self, to: scratch.modifier)
+      modifiers.add(scratch.modifier, isShared: bias.isShared)
+    }
+    if let mask {
+      mask.copyBytes(in: tile, of: self, to: scratch.modifier)
+      modifiers.mask(scratch.modifier, isShared: mask.isShared, replacement: problem.maskedScore)
+    }
+    if tile.firstKey < tile.visible.openFirst || tile.firstKey &+ tile.count > tile.visible.openLast {
+      modifiers.hide(
+        outside: tile.visible, firstKey: tile.firstKey,
+        first: scratch.first + tile.panel &* 3, last: scratch.last + tile.panel &* 3)
+    }
+  }
+
+  /// Whether the products can read the operand where it lies.
+  private func isReadInPlace(_ operand: ResolvedOperand) -> Bool {
+    guard case .float32 = operand.element else { return false }
+    return UInt(bitPattern: operand.base) & 3 == 0
+  }
+
+  /// Copies the rows of a tile to contiguous floats, unless they can be read in place.
+  private func widen(
+    _ operand: ResolvedOperand, columns: Int, first: Int, count: Int, to target: UnsafeMutablePointer<Float>
+  ) {
+    if isReadInPlace(operand) { return }
+    for row in 0..<count {
+      copyWidening(
+        from: operand.address(batch: item.batch, head: item.keyHead, row: first &+ row), operand.element,
+        stride: operand.columnStride, count: columns, to: target + row &* columns, targetStride: 1)
+    }
+  }
+
+  private func matrix(
+    _ operand: ResolvedOperand, columns: Int, widened: UnsafeMutablePointer<Float>, _ tile: PanelTile
+  ) -> Matrix {
+    guard isReadInPlace(operand) else {
+      let base = widened + (tile.firstKey &- tile.loadedFrom) &* columns
+      return Matrix(base: base, rowStride: columns, columnStride: 1)
+    }
+    let address = operand.address(batch: item.batch, head: item.keyHead, row: tile.firstKey)
+    return Matrix(
+      base: address.assumingMemoryBound(to: Float.self),
+      rowStride: operand.rowStride, columnStride: operand.columnStride)
+  }
+}

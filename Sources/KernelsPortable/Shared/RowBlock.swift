@@ -1,0 +1,132 @@
+/// The accumulators of a register tile: some rows of a product, one panel wide.
+protocol AccumulatorRows {
+  associatedtype Row: PanelRow
+  associatedtype Sources: RowSources
+
+  static var count: Int { get }
+
+  init(repeating value: Float)
+  init(loading pointer: UnsafePointer<Lanes>)
+
+  func store(to pointer: UnsafeMutablePointer<Lanes>)
+  mutating func add(_ sources: Sources, at offset: Int, times row: Row)
+  mutating func multiply(by row: Row)
+}
+
+/// Where the scalars of each row of a register tile are read from.
+protocol RowSources {
+  /// Reads rows `first…` of `base`; rows past `last` repeat it, so that every address is one of the matrix.
+  init(_ base: UnsafePointer<Float>, first: Int, last: Int, stride: Int)
+}
+
+struct FourSources: RowSources {
+  let first: UnsafePointer<Float>
+  let second: UnsafePointer<Float>
+  let third: UnsafePointer<Float>
+  let fourth: UnsafePointer<Float>
+
+  @inline(__always)
+  init(_ base: UnsafePointer<Float>, first: Int, last: Int, stride: Int) {
+    self.first = base + Swift.min(first, last) &* stride
+    second = base + Swift.min(first &+ 1, last) &* stride
+    third = base + Swift.min(first &+ 2, last) &* stride
+    fourth = base + Swift.min(first &+ 3, last) &* stride
+  }
+}
+
+struct FourRows<Row: PanelRow>: AccumulatorRows {
+  static var count: Int { 4 }
+
+  var first: Row
+  var second: Row
+  var third: Row
+  var fourth: Row
+
+  @inline(__always)
+  init(repeating value: Float) {
+    first = Row(repeating: value)
+    second = first
+    third = first
+    fourth = first
+  }
+
+  @inline(__always)
+  init(loading pointer: UnsafePointer<Lanes>) {
+    first = Row(loading: pointer)
+    second = Row(loading: pointer + Row.vectors)
+    third = Row(loading: pointer + 2 &* Row.vectors)
+    fourth = Row(loading: pointer + 3 &* Row.vectors)
+  }
+
+  @inline(__always)
+  func store(to pointer: UnsafeMutablePointer<Lanes>) {
+    first.store(to: pointer)
+    second.store(to: pointer + Row.vectors)
+    third.store(to: pointer + 2 &* Row.vectors)
+    fourth.store(to: pointer + 3 &* Row.vectors)
+  }
+
+  @inline(__always)
+  mutating func add(_ sources: FourSources, at offset: Int, times row: Row) {
+    first.add(sources.first[offset], times: row)
+    second.add(sources.second[offset], times: row)
+    third.add(sources.third[offset], times: row)
+    fourth.add(sources.fourth[offset], times: row)
+  }
+
+  @inline(__always)
+  mutating func multiply(by row: Row) {
+    first.multiply(by: row)
+    second.multiply(by: row)
+    third.multiply(by: row)
+    fourth.multiply(by: row)
+  }
+}
+
+struct EightSources: RowSources {
+  let upper: FourSources
+  let lower: FourSources
+
+  @inline(__always)
+  init(_ base: UnsafePointer<Float>, first: Int, last: Int, stride: Int) {
+    upper = FourSources(base, first: first, last: last, stride: stride)
+    lower = FourSources(base, first: first &+ 4, last: last, stride: stride)
+  }
+}
+
+struct EightRows<Row: PanelRow>: AccumulatorRows {
+  static var count: Int { 8 }
+
+  var upper: FourRows<Row>
+  var lower: FourRows<Row>
+
+  @inline(__always)
+  init(repeating value: Float) {
+    upper = FourRows(repeating: value)
+    lower = upper
+  }
+
+  @inline(__always)
+  init(loading pointer: UnsafePointer<Lanes>) {
+    upper = FourRows(loading: pointer)
+    lower = FourRows(loading: pointer + 4 &* Row.vectors)
+  }
+
+  @inline(__always)
+  func store(to pointer: UnsafeMutablePointer<Lanes>) {
+    upper.store(to: pointer)
+    lower.store(to: pointer + 4 &* Row.vectors)
+  }
+
+  @inline(__always)
+  mutating func add(_ sources: EightSources, at offset: Int, times row: Row) {
+    upper.add(sources.upper, at: offset, times: row)
+    lower.add(sources.lower, at: offset, times: row)
+  }
+
+  @inline(__always)
+  mutating func multiply(by row: Row) {
+    upper.multiply(by: row)
+    lower.multiply(by: row)
+  }
+}

@@ -1,0 +1,89 @@
+import KernelInterface
+
+/// Query rows of a whole panel.
+var panelRows: Int {
+  @inline(__always) get { 3 &* Lanes.scalarCount }
+}
+
+/// The memory that one worker needs for one item, carved out of a single block.
+///
+/// Its size follows from the tile and the head sizes, not from the lengths.
+struct TileScratch {
+  /// Query rows, transposed and scaled: per panel `headSize` rows.
+  let query: UnsafeMutablePointer<Lanes>
+  /// Unnormalised outputs, transposed: per panel `valueSize` rows, rounded up to whole register tiles.
+  let output: UnsafeMutablePointer<Lanes>
+  /// Scores of one key tile against one panel, then their exponentials.
+  let scores: UnsafeMutablePointer<Lanes>
+  /// What a bias or a mask holds for those scores.
+  let modifier: UnsafeMutablePointer<Lanes>
+  /// The panel's factor for what was accumulated before this tile.
+  let rescale: UnsafeMutablePointer<Lanes>
+  /// Per query row: running maximum and sum, and the keys `first ..< last` that may be visible.
+  let maximum: UnsafeMutablePointer<Lanes>
+  let sum: UnsafeMutablePointer<Lanes>
+  let first: UnsafeMutablePointer<IntegerLanes>
+  let last: UnsafeMutablePointer<IntegerLanes>
+  /// One key tile of keys and values, widened to floats.
+  let keys: UnsafeMutablePointer<Float>
+  let values: UnsafeMutablePointer<Float>
+
+  /// Rows of `output` that a panel takes.
+  let outputRows: Int
+
+  init(_ problem: AttentionProblem, in block: UnsafeMutableRawPointer) {
+    let sizes = ScratchSizes(problem)
+    var offset = 0
+    func carve(_ bytes: Int) -> UnsafeMutableRawPointer {
+      defer { offset &+= (bytes &+ 63) & ~63 }
+      return block + offset
+    }
+    query = carve(sizes.query).assumingMemoryBound(to: Lanes.self)
+    output = carve(sizes.output).assumingMemoryBound(to: Lanes.self)
+    scores = carve(sizes.scores).assumingMemoryBound(to: Lanes.self)
+    modifier = carve(sizes.modifier).assumingMemoryBound(to: Lanes.self)
+    rescale = carve(sizes.panelRow).assumingMemoryBound(to: Lanes.self)
+    maximum = carve(sizes.perRow).assumingMemoryBound(to: Lanes.self)
+    sum = carve(sizes.perRow).assumingMemoryBound(to: Lanes.self)
+    first = carve(sizes.perRow).assumingMemoryBound(to: IntegerLanes.self)
+    last = carve(sizes.perRow).assumingMemoryBound(to: IntegerLanes.self)
+    keys = carve(sizes.keys).assumingMemoryBound(to: Float.self)
+    values = carve(sizes.values).assumingMemoryBound(to: Float.self)
+    outputRows = sizes.outputRows
+  }
+}
+
+/// The parts of ``TileScratch`` in bytes.
+struct ScratchSizes {
+  let query: Int
+  let output: Int
+  let scores: Int
+  let modifier: Int
+  let panelRow: Int
+  let perRow: Int
+  let keys: Int
+  let values: Int
+  let outputRows: Int
+
+  init(_ problem: AttentionProblem) {
+    let panels = (problem.tiles.queryRows &+ panelRows &- 1) / panelRows
+    let block = RowBlock<ThreeVectors>.count
+    let keyRows = problem.tiles.keys
+    panelRow = panelRows &* 4
+    outputRows = (problem.valueSize &+ block &- 1) / block &* block
+    query = panels &* problem.headSize &* panelRow
+    output = panels &* outputRows &* panelRow
+    scores = (keyRows &+ block) &* panelRow
+    modifier = problem.hasBias || problem.hasMask ? keyRows &* panelRow : 0
+    perRow = panels &* panelRow
+    // Widening a tile is needed for other element types and for misaligned floats alike.
+    keys = keyRows &* problem.headSize &* 4
+    values = keyRows &* problem.valueSize &* 4
+  }
+
+  var total: Int {
+    func rounded(_ bytes: Int) -> Int { (bytes &+ 63) & ~63 }
+    let panelParts = rounded(query) &+ rounded(output) &+ rounded(scores) &+ rounded(modifier) &+ rounded(panelRow)
+    return panelParts &+ 4 &* rounded(perRow) &+ rounded(keys) &+ rounded(values)
+  }
+}
