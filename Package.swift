@@ -3,6 +3,7 @@ import PackageDescription
 
 let package = Package(
   name: "flashfuse",
+  platforms: [.macOS(.v15)],
   products: [
     .executable(name: "flashfuse", targets: ["flashfuse"]),
     .library(
