@@ -55,6 +55,7 @@ extension Graph {
   ///
   /// Throws where the two can't have the same type.
   public mutating func replaceUses(of old: Value, with new: Value, except excluded: Set<NodeID> = []) throws {
+    if old == new { return }
     let (before, after) = (type(of: old), type(of: new))
     try require(
       before.element == after.element || before.element == .unknown || after.element == .unknown,
@@ -156,11 +157,8 @@ extension Graph {
       results += Array(repeating: .unknown, count: outputs - results.count)
     }
     for output in results.indices {
-      guard var dimensions = results[output].type.shape.dimensions else { continue }
-      for axis in dimensions.indices where dimensions[axis].isUnknown {
-        dimensions[axis] = Dimension(symbol: "?\(id.index).\(output).\(axis)")
-      }
-      results[output].type.shape = Shape(dimensions)
+      let label = "?\(id.index).\(output)"
+      try results[output].nameUnknowns(label)
     }
     return results
   }
@@ -178,6 +176,26 @@ extension Graph {
     let tensors = Operands((0..<inputs.count).map { inputs.optional($0)?.constant })
     guard let values = try? operation.evaluate(tensors), values.count >= results.count else { return }
     for index in results.indices { results[index] = ValueInfo(constant: values[index]) }
+  }
+}
+
+extension ValueInfo {
+  /// Gives every size and element of which nothing is known a symbol of its own, and refuses sizes that overflow or are negative.
+  fileprivate mutating func nameUnknowns(_ label: String) throws {
+    if var dimensions = type.shape.dimensions {
+      try require(!dimensions.contains(where: \.isUnrepresentable), "a size of the result overflows: \(type)")
+      if let sizes = type.shape.sizes { _ = try Tensor.elementCount(of: sizes, element: type.element) }
+      for axis in dimensions.indices where dimensions[axis].isUnknown {
+        dimensions[axis] = Dimension(symbol: "\(label).\(axis)")
+      }
+      type.shape = Shape(dimensions)
+    }
+    if var elements = symbols {
+      for index in elements.indices where elements[index].isUnknown {
+        elements[index] = Dimension(symbol: "\(label).e\(index)")
+      }
+      symbols = elements
+    }
   }
 }
 

@@ -17,7 +17,9 @@ extension Graph {
       }
     }
     for (index, output) in outputs.enumerated() {
-      try require(contains(output.value.node), "output '\(output.name)' is not in the graph")
+      try require(
+        contains(output.value.node) && uses[output.value.node.index].indices.contains(output.value.output),
+        "output '\(output.name)' is not in the graph")
       expected[output.value.node.index][output.value.output].insert(.output(index))
     }
     for node in nodes {

@@ -24,7 +24,7 @@ extension Dimension: CustomStringConvertible {
 extension Dimension.Atom: CustomStringConvertible {
   public var description: String {
     switch self {
-    case .symbol(let name): DimensionParser.isIdentifier(name) ? name : "`\(name)`"
+    case .symbol(let name): DimensionParser.isIdentifier(name) ? name : DimensionParser.quote(name)
     case .function(let function, let arguments):
       "\(function.rawValue)(\(arguments.map(\.description).joined(separator: ", ")))"
     }
@@ -37,15 +37,56 @@ extension [Dimension.Atom] {
 
 /// A recursive-descent parser of sums, products and function calls.
 private struct DimensionParser {
-  private var rest: Substring
+  private var rest: Substring.UnicodeScalarView
   private var depth = 0
 
-  init(_ text: String) { rest = Substring(text) }
+  init(_ text: String) { rest = Substring(text).unicodeScalars }
 
   static func isIdentifier(_ name: String) -> Bool {
-    guard let first = name.first, first.isLetter || first == "_" || first == "?" else { return false }
-    return name.allSatisfy { $0.isLetter || $0.isNumber || "_.?".contains($0) }
-      && Dimension.Function(rawValue: name) == nil
+    guard let first = name.unicodeScalars.first, first.properties.isAlphabetic || first == "_" || first == "?" else {
+      return false
+    }
+    return name.unicodeScalars.allSatisfy(isInWord) && Dimension.Function(rawValue: name) == nil
+  }
+
+  private static func isInWord(_ scalar: Unicode.Scalar) -> Bool {
+    scalar.properties.isAlphabetic || ("0"..."9").contains(scalar) || scalar == "_" || scalar == "." || scalar == "?"
+  }
+
+  /// `name` in backquotes; those in it, backslashes and control characters are escaped.
+  static func quote(_ name: String) -> String {
+    var quoted = "`"
+    for scalar in name.unicodeScalars {
+      switch scalar {
+      case "`", "\\": quoted += "\\\(scalar)"
+      case "\0"..<" ": quoted += "\\\(String(scalar.value, radix: 16))."
+      default: quoted.unicodeScalars.append(scalar)
+      }
+    }
+    return quoted + "`"
+  }
+
+  /// What `quote` made, its first backquote already taken.
+  private mutating func quotedName() -> String? {
+    var name = String.UnicodeScalarView()
+    while let scalar = rest.popFirst() {
+      if scalar == "`" { return String(name) }
+      guard scalar == "\\" else {
+        name.append(scalar)
+        continue
+      }
+      guard let next = rest.first else { return nil }
+      if next == "`" || next == "\\" {
+        name.append(next)
+        rest.removeFirst()
+      } else {
+        let digits = rest.prefix { $0 != "." }
+        guard let code = UInt32(String(digits), radix: 16), let control = Unicode.Scalar(code) else { return nil }
+        name.append(control)
+        rest = rest.dropFirst(digits.count + 1)
+      }
+    }
+    return nil
   }
 
   mutating func parse() -> Dimension? {
@@ -90,29 +131,26 @@ private struct DimensionParser {
       guard let inner = sum(), take(")") else { return nil }
       return inner
     }
-    if take("`") {
-      guard let end = rest.firstIndex(of: "`") else { return nil }
-      defer { rest = rest[rest.index(after: end)...] }
-      return Dimension(symbol: String(rest[..<end]))
-    }
-    let word = rest.prefix { $0.isLetter || $0.isNumber || "_.?".contains($0) }
-    guard let first = word.first else { return nil }
-    rest = rest[word.endIndex...]
-    if first.isNumber { return Int(word).map { Dimension($0) } }
-    guard let function = Dimension.Function(rawValue: String(word)) else { return Dimension(symbol: String(word)) }
+    if take("`") { return quotedName().map { Dimension(symbol: $0) } }
+    let word = String(rest.prefix(while: Self.isInWord))
+    guard let first = word.unicodeScalars.first else { return nil }
+    rest = rest.dropFirst(word.unicodeScalars.count)
+    if ("0"..."9").contains(first) { return Int(word).map { Dimension($0) } }
+    guard let function = Dimension.Function(rawValue: word) else { return Dimension(symbol: word) }
     guard take("(") else { return nil }
     var arguments: [Dimension] = []
     repeat {
       guard let argument = sum() else { return nil }
       arguments.append(argument)
     } while take(",")
-    guard take(")"), arguments.count == 2 else { return nil }
+    let count = function == .maximum || function == .minimum ? 2...max(2, arguments.count) : 2...2
+    guard take(")"), count.contains(arguments.count) else { return nil }
     return Dimension.apply(function, arguments)
   }
 
   private mutating func skipSpaces() { rest = rest.drop { $0 == " " } }
 
-  private mutating func take(_ character: Character) -> Bool {
+  private mutating func take(_ character: Unicode.Scalar) -> Bool {
     skipSpaces()
     guard rest.first == character else { return false }
     rest = rest.dropFirst()

@@ -25,8 +25,9 @@ public struct Dimension: Hashable, Sendable, ExpressibleByIntegerLiteral {
   /// Coefficients, none of them 0.
   private(set) var terms: [Monomial: Int]
 
-  /// A polynomial with more terms than this is given up: nothing real has as many, and products of them explode.
+  /// A polynomial of more terms or factors than this becomes unknown: nothing real has as many, and they explode when nested.
   private static let termLimit = 64
+  private static let factorLimit = 256
 
   public init(_ value: Int) { terms = value == 0 ? [:] : [[]: value] }
 
@@ -38,10 +39,16 @@ public struct Dimension: Hashable, Sendable, ExpressibleByIntegerLiteral {
 
   private init(terms: [Monomial: Int]) { self.terms = terms }
 
-  /// A size of which nothing is known; a graph gives each a symbol of its own.
+  /// `terms` as a dimension, or `unknown` where they are too many.
+  private init(limiting terms: [Monomial: Int]) {
+    self.init(terms: terms)
+    if terms.count > Dimension.termLimit || factorCount > Dimension.factorLimit { self = .unknown }
+  }
+
+  /// A size of which nothing is known; a graph gives each a symbol of its own. Whatever is computed from it is unknown too.
   public static let unknown = Dimension(symbol: "?")
 
-  /// What arithmetic that overflows gives; it never evaluates.
+  /// What arithmetic that overflows gives, and whatever is computed from it. A graph refuses it as a size.
   public static let unrepresentable = Dimension(symbol: "?overflow")
 
   /// The number, where it is one.
@@ -63,6 +70,22 @@ public struct Dimension: Hashable, Sendable, ExpressibleByIntegerLiteral {
     return name
   }
 
+  public var isUnrepresentable: Bool { self == .unrepresentable }
+
+  /// The number of factors of all terms, those inside functions included.
+  private var factorCount: Int {
+    terms.keys.joined().reduce(0) { count, atom in
+      guard case .function(_, let arguments) = atom else { return count + 1 }
+      return arguments.reduce(count + 1) { $0 + $1.factorCount }
+    }
+  }
+
+  /// What every function of `operands` is, where it follows from one of them alone.
+  private static func absorbing(_ operands: [Dimension]) -> Dimension? {
+    if operands.contains(where: \.isUnrepresentable) { return .unrepresentable }
+    return operands.contains(where: \.isUnknown) ? .unknown : nil
+  }
+
   /// The names of all symbols in it.
   public var symbols: Set<String> {
     var names: Set<String> = []
@@ -80,13 +103,14 @@ public struct Dimension: Hashable, Sendable, ExpressibleByIntegerLiteral {
       let (sum, overflow) = a.addingReportingOverflow(b)
       return overflow ? .unrepresentable : Dimension(sum)
     }
+    if let result = absorbing([left, right]) { return result }
     var terms = left.terms
     for (monomial, coefficient) in right.terms {
       let (sum, overflow) = terms[monomial, default: 0].addingReportingOverflow(coefficient)
       if overflow { return .unrepresentable }
       terms[monomial] = sum == 0 ? nil : sum
     }
-    return terms.count > termLimit ? .unrepresentable : Dimension(terms: terms)
+    return Dimension(limiting: terms)
   }
 
   public static func - (left: Dimension, right: Dimension) -> Dimension { left + right * Dimension(-1) }
@@ -96,37 +120,47 @@ public struct Dimension: Hashable, Sendable, ExpressibleByIntegerLiteral {
       let (product, overflow) = a.multipliedReportingOverflow(by: b)
       return overflow ? .unrepresentable : Dimension(product)
     }
-    if left.terms.count * right.terms.count > termLimit { return .unrepresentable }
+    if left.terms.isEmpty || right.terms.isEmpty { return 0 }
+    if let result = absorbing([left, right]) { return result }
+    if left.terms.count * right.terms.count > termLimit { return .unknown }
     var terms: [Monomial: Int] = [:]
     for (first, a) in left.terms {
       for (second, b) in right.terms {
         let (product, overflow) = a.multipliedReportingOverflow(by: b)
-        let monomial = (first + second).sorted { $0.sortKey < $1.sortKey }
+        let monomial = first.isEmpty ? second : second.isEmpty ? first : (first + second).sorted()
         let (sum, carried) = terms[monomial, default: 0].addingReportingOverflow(product)
         if overflow || carried { return .unrepresentable }
         terms[monomial] = sum == 0 ? nil : sum
       }
     }
-    return Dimension(terms: terms)
+    return Dimension(limiting: terms)
   }
 
   /// `self / divisor` where that is a polynomial without remainder.
   ///
   /// Polynomial long division by leading terms (graded order).
   public func dividedExactly(by divisor: Dimension) -> Dimension? {
-    if let a = constant, let b = divisor.constant { return b != 0 && b != -1 && a % b == 0 ? Dimension(a / b) : nil }
-    guard let (leading, coefficient) = divisor.leadingTerm else { return nil }
+    if let a = constant, let b = divisor.constant { return Dimension.quotient(a, b).map { Dimension($0) } }
+    guard Dimension.absorbing([self, divisor]) == nil, let (leading, coefficient) = divisor.leadingTerm else {
+      return nil
+    }
     var remainder = self
     var quotient = Dimension(0)
     for _ in 0..<Dimension.termLimit {
       guard let (monomial, value) = remainder.leadingTerm else { return quotient }
-      guard coefficient != 0, coefficient != -1, value % coefficient == 0 else { return nil }
+      guard let factor = Dimension.quotient(value, coefficient) else { return nil }
       guard let rest = Dimension.removing(leading, from: monomial) else { return nil }
-      let term = Dimension(terms: [rest: value / coefficient])
+      let term = Dimension(terms: [rest: factor])
       quotient = quotient + term
       remainder = remainder - term * divisor
     }
     return nil
+  }
+
+  private static func quotient(_ left: Int, _ right: Int) -> Int? {
+    guard right != 0 else { return nil }
+    let (quotient, overflow) = left.dividedReportingOverflow(by: right)
+    return !overflow && quotient * right == left ? quotient : nil
   }
 
   /// The quotient rounded towards negative infinity.
@@ -146,13 +180,24 @@ public struct Dimension: Hashable, Sendable, ExpressibleByIntegerLiteral {
       guard let value = function.evaluate(numbers) else { return .unrepresentable }
       return Dimension(value)
     }
+    if let result = absorbing(arguments) { return result }
     switch function {
     case .maximum, .minimum:
-      let distinct = Set(arguments).sorted { $0.description < $1.description }
-      return distinct.count == 1 ? distinct[0] : Dimension(atom: .function(function, distinct))
+      let distinct = Set(arguments.flatMap { $0.arguments(of: function) ?? [$0] }).sorted {
+        $0.description < $1.description
+      }
+      return distinct.count == 1 ? distinct[0] : Dimension(limiting: [[.function(function, distinct)]: 1])
     case .floorDivision, .modulo:
-      return Dimension(atom: .function(function, arguments))
+      return Dimension(limiting: [[.function(function, arguments)]: 1])
     }
+  }
+
+  /// The arguments where this is nothing but a call of `function`.
+  private func arguments(of function: Function) -> [Dimension]? {
+    guard terms.count == 1, let (monomial, coefficient) = terms.first, coefficient == 1, monomial.count == 1,
+      case .function(function, let arguments) = monomial[0]
+    else { return nil }
+    return arguments
   }
 
   /// The size of an axis that broadcasts `left` with `right`; nil where two numbers don't.
@@ -190,9 +235,12 @@ public struct Dimension: Hashable, Sendable, ExpressibleByIntegerLiteral {
     return result
   }
 
-  /// The term of highest degree, ties broken by name, so that division terminates.
+  /// The term of highest degree, ties broken factor by factor: an order that multiplication keeps, so that division terminates.
   private var leadingTerm: (Monomial, Int)? {
-    terms.max { ($0.key.count, $0.key.sortKey) < ($1.key.count, $1.key.sortKey) }.map { ($0.key, $0.value) }
+    terms.max { left, right in
+      left.key.count == right.key.count
+        ? left.key.lexicographicallyPrecedes(right.key) : left.key.count < right.key.count
+    }.map { ($0.key, $0.value) }
   }
 
   private static func removing(_ factors: Monomial, from monomial: Monomial) -> Monomial? {
@@ -219,10 +267,14 @@ extension Dimension.Function {
   }
 }
 
-extension Dimension.Atom {
-  fileprivate var sortKey: String { description }
-}
-
-extension [Dimension.Atom] {
-  fileprivate var sortKey: String { map(\.description).joined(separator: "*") }
+extension Dimension.Atom: Comparable {
+  /// Symbols by name, then functions by their text.
+  public static func < (left: Dimension.Atom, right: Dimension.Atom) -> Bool {
+    switch (left, right) {
+    case (.symbol(let first), .symbol(let second)): first < second
+    case (.symbol, .function): true
+    case (.function, .symbol): false
+    case (.function, .function): left.description < right.description
+    }
+  }
 }

@@ -61,7 +61,8 @@ public final class TensorStorage: @unchecked Sendable {
 
   /// Maps the regular file at `path` for reading; an empty file gives no bytes.
   public convenience init(mappingFileAt path: String) throws {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    // Without O_NONBLOCK, opening a pipe would wait for someone to write to it.
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw ModelError.notFound("\(path): \(String(cString: strerror(errno)))") }
     defer { close(descriptor) }
     var status = stat()

@@ -33,7 +33,10 @@ import Testing
       "graph { %0 = Parameter \"x\" : f32[2 %1 = Add",
       "line 1, column 34: expected a size, such as 8, batch or 2*seq + 1, found '2 %1 = Add'"
     ),
-    ("graph { %0 = Parameter \"x\" : f32[-2] : }", "line 1, column 38: expected '%', 'return' or '}', found ': }'"),
+    (
+      "graph { %0 = Parameter \"x\" : f32[-2] }",
+      "line 1, column 14: [-2] is no shape: a size is negative or their product overflows"
+    ),
     ("graph { return \"y\" %0 }", "line 1, column 20: %0 is not defined above"),
     (
       "graph { %0 = Parameter : f32[2] return \"y\" %0.1 }", "line 1, column 44: %0 has 1 results; '.1' is none of them"
