@@ -33,6 +33,20 @@ extension Graph {
     Value(try add(operation, inputs, name: name, origin: origin))
   }
 
+  /// A point in the construction of the graph to which `discard(after:)` can go back.
+  package var mark: Int { slots.count }
+
+  /// Removes the nodes added since `mark` was taken, which nothing but one another may use.
+  package mutating func discard(after mark: Int) {
+    for node in slots[mark...].lazy.compactMap({ $0 }) {
+      for case .some(let input) in node.inputs where input.node.index < mark {
+        uses[input.node.index][input.output].removeAll { ($0.node?.index ?? -1) >= mark }
+      }
+    }
+    slots.removeSubrange(mark...)
+    uses.removeSubrange(mark...)
+  }
+
   /// Adds an input that answers to `names`.
   @discardableResult
   public mutating func addInput(_ names: [String], _ type: TensorType, origin: Origin = .none) throws -> Value {

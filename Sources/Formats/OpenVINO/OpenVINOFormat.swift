@@ -6,7 +6,5 @@ package enum OpenVINOFormat: GraphFormat {
 
   package static func recognises(_ file: ModelFile) -> Bool { file.firstSignificantByte == UInt8(ascii: "<") }
 
-  package static func read(_ file: ModelFile) throws -> Document {
-    throw ModelError.unsupported("OpenVINO IR can't be read yet")
-  }
+  package static func read(_ file: ModelFile) throws -> Document { try IRImporter.read(file) }
 }

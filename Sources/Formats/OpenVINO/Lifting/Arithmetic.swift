@@ -1,0 +1,88 @@
+import GraphIR
+import Tensors
+
+extension LiftingRules {
+  static let arithmetic: [String: LiftingRule] = [
+    "Divide": { lifting in
+      try lifting.requireNumPyBroadcast()
+      let operands = [try lifting.input(0), try lifting.input(1)]
+      let quotient = try lifting.add("Div", operands)
+      // Integers are divided as in Python, rounding down; the canonical division rounds towards zero.
+      guard lifting.info(operands[0]).element.isSignedInteger, try lifting.attribute("m_pythondiv", true) else {
+        return [quotient]
+      }
+      let remainder = try lifting.add("Mod", operands, ["fmod": .integer(1)])
+      let zero = try lifting.constant(0, like: operands[0])
+      let isInexact = try lifting.add("Not", [try lifting.add("Equal", [remainder, zero])])
+      let divisorIsNegative = try lifting.add("Less", [operands[1], zero])
+      let remainderIsNegative = try lifting.add("Less", [remainder, zero])
+      let signsDiffer = try lifting.add("Xor", [divisorIsNegative, remainderIsNegative])
+      let isRoundedUp = try lifting.add("And", [isInexact, signsDiffer])
+      let correction = try lifting.cast(isRoundedUp, to: lifting.info(operands[0]).element)
+      return [try lifting.add("Sub", [quotient, correction])]
+    },
+    "NotEqual": { lifting in
+      try lifting.requireNumPyBroadcast()
+      return [try lifting.add("Not", [try lifting.add("Equal", lifting.inputs)])]
+    },
+    // The remainder has the dividend's sign.
+    "Mod": operation("Mod", ["fmod": .integer(1)]),
+    // The remainder has the divisor's sign.
+    "FloorMod": { lifting in
+      try lifting.requireNumPyBroadcast()
+      let operands = [try lifting.input(0), try lifting.input(1)]
+      if lifting.info(operands[0]).element.isInteger { return [try lifting.add("Mod", operands)] }
+      let quotient = try lifting.add("Floor", [try lifting.add("Div", operands)])
+      return [try lifting.add("Sub", [operands[0], try lifting.add("Mul", [quotient, operands[1]])])]
+    },
+    "SquaredDifference": { lifting in
+      try lifting.requireNumPyBroadcast()
+      let difference = try lifting.add("Sub", lifting.inputs)
+      return [try lifting.add("Mul", [difference, difference])]
+    },
+    "Convert": { lifting in
+      let element: ElementType = try lifting.attribute("destination_type")
+      return [try lifting.add("Cast", [try lifting.input(0)], ["to": .element(element)])]
+    },
+    "ConvertLike": operation("CastLike"),
+    "Round": { lifting in
+      guard try lifting.attribute("mode", "half_to_even").lowercased() == "half_to_even" else { throw Unliftable() }
+      return [try lifting.add("Round", [try lifting.input(0)])]
+    },
+    "IsInf": { lifting in
+      let attributes: [String: AttributeValue] = [
+        "detect_negative": .boolean(try lifting.attribute("detect_negative", true)),
+        "detect_positive": .boolean(try lifting.attribute("detect_positive", true)),
+      ]
+      return [try lifting.add("IsInf", [try lifting.input(0)], attributes)]
+    },
+    "IsFinite": { lifting in
+      let value = try lifting.input(0)
+      let isSpecial = try lifting.add("Or", [try lifting.add("IsNaN", [value]), try lifting.add("IsInf", [value])])
+      return [try lifting.add("Not", [isSpecial])]
+    },
+    "MatMul": { lifting in
+      var operands = [try lifting.input(0), try lifting.input(1)]
+      for (index, name) in ["transpose_a", "transpose_b"].enumerated() where try lifting.attribute(name, false) {
+        let rank = try lifting.rank(operands[index])
+        guard rank >= 2 else { continue }
+        var order = Array(0..<rank)
+        order.swapAt(rank - 2, rank - 1)
+        operands[index] = try lifting.add("Transpose", [operands[index]], ["perm": .integers(order)])
+      }
+      return [try lifting.add("MatMul", operands)]
+    },
+    "Einsum": { lifting in
+      let equation: String = try lifting.attribute("equation")
+      return [try lifting.add("Einsum", lifting.inputs, ["equation": .string(equation)])]
+    },
+    "CumSum": { lifting in
+      let attributes: [String: AttributeValue] = [
+        "exclusive": .boolean(try lifting.attribute("exclusive", false)),
+        "reverse": .boolean(try lifting.attribute("reverse", false)),
+      ]
+      let axis = try lifting.optionalInput(1) ?? lifting.constant(Tensor(scalar: Int64(0)))
+      return [try lifting.add("CumSum", [try lifting.input(0), axis], attributes)]
+    },
+  ]
+}

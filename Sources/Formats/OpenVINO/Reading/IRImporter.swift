@@ -1,0 +1,109 @@
+import GraphIR
+import Operations
+import Tensors
+
+/// Makes a graph of the canonical operations from an IR.
+struct IRImporter {
+  private let network: IRNetwork
+  private let topology: IRTopology
+  private var weights: IRWeights
+  private var lifting: Lifting
+  /// The value of every output port, by layer.
+  private var values: [[Value]]
+  private var inputNames: Set<String> = []
+
+  static func read(_ file: ModelFile) throws -> Document {
+    let receiver = IRReceiver()
+    try XMLScanner.scan(file.storage, into: receiver)
+    var importer = try IRImporter(receiver.network, weights: IRWeights(beside: file.path))
+    try importer.build()
+    try importer.weights.mapIfPresent()
+    let source = OpenVINOSource(
+      text: file.storage, weights: importer.weights.storage, network: importer.network, topology: importer.topology,
+      values: importer.values)
+    return Document(graph: importer.lifting.graph, source: source)
+  }
+
+  private init(_ network: IRNetwork, weights: IRWeights) throws {
+    self.network = network
+    self.weights = weights
+    try require(network.layersEnd != nil, "the IR has no <layers>")
+    topology = try IRTopology(network)
+    lifting = Lifting(graph: Graph(name: network.name), registry: StandardOperations.registry)
+    values = Array(repeating: [], count: network.layers.count)
+  }
+
+  private mutating func build() throws {
+    let origins = sources()
+    // Inputs and outputs are numbered by their place in the file, which may not be the order that the edges ask for.
+    for (index, layer) in network.layers.enumerated() where layer.type == "Parameter" {
+      try locating(layer.label) { try addParameter(layer, at: index, origin: origins[index]) }
+    }
+    for index in topology.order {
+      let layer = network.layers[index]
+      guard layer.type != "Parameter", layer.type != "Result" else { continue }
+      try locating("layer \(layer.label)") {
+        lifting.begin(
+          layer, inputs: topology.producers[index].map { values[$0.port.layer][$0.port.output] },
+          readOutputs: layer.outputs.indices.filter { topology.readPorts.contains(.init(layer: index, output: $0)) },
+          origin: origins[index])
+        values[index] = try lifted(layer)
+      }
+    }
+    for (index, layer) in network.layers.enumerated() where layer.type == "Result" {
+      try locating("layer \(layer.label)") { try addResult(layer, at: index) }
+    }
+  }
+
+  /// The origin of each layer's nodes; names that several layers share are told apart by the ids.
+  private func sources() -> [Origin] {
+    var taken: Set<String> = []
+    return network.layers.enumerated().map { index, layer in
+      let isFree = taken.insert(layer.name).inserted
+      let name = isFree && !layer.name.isEmpty ? layer.name : "\(layer.name)#\(layer.id)"
+      taken.insert(name)
+      return Origin(sources: [SourceNode(index: index, name: name, type: layer.type)])
+    }
+  }
+
+  private mutating func lifted(_ layer: IRLayer) throws -> [Value] {
+    if layer.type == "Const" {
+      guard layer.outputs.count == 1, layer.inputs.isEmpty else {
+        throw ModelError.invalid("a Const has one output port and no input")
+      }
+      if let tensor = try weights.tensor(of: layer) {
+        return [try lifting.graph.addConstant(tensor, name: layer.name, origin: lifting.origin)]
+      }
+    }
+    return try lifting.results()
+  }
+
+  private mutating func addParameter(_ layer: IRLayer, at index: Int, origin: Origin) throws {
+    guard layer.outputs.count == 1, layer.inputs.isEmpty else {
+      throw ModelError.invalid("a Parameter has one output port and no input")
+    }
+    var names = layer.outputs[0].names
+    if !names.contains(layer.name) { names.append(layer.name) }
+    for name in names where !inputNames.insert(name).inserted {
+      throw ModelError.invalid("two inputs of the model are called '\(name.prefix(120))'")
+    }
+    let name = names.first ?? layer.name
+    let element = try IRText.element(try layer.data.required("element_type", of: "data"))
+    let shape = try IRText.shape(try layer.data.required("shape", of: "data")) { Dimension(symbol: "\(name).\($0)") }
+    if let sizes = shape.sizes { _ = try Tensor.elementCount(of: sizes, element: element) }
+    values[index] = [try lifting.graph.addInput(names, TensorType(element, shape), origin: origin)]
+  }
+
+  private mutating func addResult(_ layer: IRLayer, at index: Int) throws {
+    guard layer.inputs.count == 1, let producer = topology.producers[index].first?.port else {
+      throw ModelError.invalid("a Result has one input port")
+    }
+    let source = network.layers[producer.layer]
+    var names: [String] = []
+    for name in source.outputs[producer.output].names + layer.outputNames + [layer.name, source.name]
+    where !names.contains(name) {
+      names.append(name)
+    }
+    lifting.graph.addOutput(names, values[producer.layer][producer.output])
+  }
+}

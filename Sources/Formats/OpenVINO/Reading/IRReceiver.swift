@@ -1,0 +1,124 @@
+import Tensors
+
+/// Collects an `IRNetwork` from the elements of an XML file.
+///
+/// Elements that say nothing about the graph (`rt_info`, the bodies of `If` and `Loop`) are passed over; write-back copies their text.
+final class IRReceiver: XMLReceiver {
+  private(set) var network = IRNetwork()
+  private var elements: [Element] = []
+  private var layer: IRLayer?
+  private var port: IRPort?
+  private var edge: IREdge?
+  private var size = ""
+
+  private enum Element {
+    case network
+    case layers
+    case layer
+    case data
+    case inputs
+    case outputs
+    case port
+    case size
+    case edges
+    case edge
+    case ignored
+  }
+
+  func start(_ name: String, _ attributes: XMLAttributes, in scanner: XMLScanner) throws {
+    let element: Element
+    switch (elements.last, name) {
+    case (nil, "net"):
+      element = .network
+      try startNetwork(attributes)
+    case (nil, _):
+      throw ModelError.invalid("an OpenVINO IR begins with <net>, this file with <\(name.prefix(40))>")
+    case (.network, "layers"): element = .layers
+    case (.network, "edges"): element = .edges
+    case (.layers, "layer"):
+      element = .layer
+      try startLayer(attributes, at: scanner.tagStart)
+    case (.layer, "data"):
+      element = .data
+      layer?.data = attributes
+    case (.layer, "input"): element = .inputs
+    case (.layer, "output"): element = .outputs
+    case (.inputs, "port"), (.outputs, "port"):
+      element = .port
+      try startPort(attributes, tag: scanner.tagStart..<scanner.position)
+    case (.port, "dim"):
+      element = .size
+      size = ""
+    case (.edges, "edge"):
+      element = .edge
+      try startEdge(attributes, at: scanner.tagStart)
+    default: element = .ignored
+    }
+    elements.append(element)
+  }
+
+  func end(_ name: String, in scanner: XMLScanner) throws {
+    switch elements.popLast() {
+    case .layer:
+      if var layer {
+        layer.range = layer.range.lowerBound..<max(scanner.position, layer.range.lowerBound)
+        network.layers.append(layer)
+      }
+      layer = nil
+    case .port:
+      if let port {
+        if case .inputs = elements.last { layer?.inputs.append(port) } else { layer?.outputs.append(port) }
+      }
+      port = nil
+    case .size:
+      guard let value = Int(size.filter { !$0.isWhitespace }), value >= -1 else {
+        throw ModelError.invalid("<dim> must hold a size or -1, found '\(size.prefix(40))'")
+      }
+      port?.dimensions.append(value)
+    case .edge:
+      if var edge {
+        edge.range = edge.range.lowerBound..<max(scanner.position, edge.range.lowerBound)
+        network.edges.append(edge)
+      }
+      edge = nil
+    case .layers: network.layersEnd = scanner.tagStart
+    case .edges: network.edgesEnd = scanner.tagStart
+    default: break
+    }
+  }
+
+  func text(_ text: String) {
+    if case .size = elements.last { size += text }
+  }
+
+  private func startNetwork(_ attributes: XMLAttributes) throws {
+    network.name = attributes["name"] ?? ""
+    network.version = try attributes.requiredInteger("version", of: "net")
+    guard (10...11).contains(network.version) else {
+      throw ModelError.unsupported("OpenVINO IR of version \(network.version); versions 10 and 11 can be read")
+    }
+  }
+
+  private func startLayer(_ attributes: XMLAttributes, at offset: Int) throws {
+    let layer = IRLayer(
+      id: try attributes.requiredInteger("id", of: "layer"), name: try attributes.required("name", of: "layer"),
+      type: try attributes.required("type", of: "layer"), operatorSet: attributes["version"] ?? "",
+      outputNames: IRText.names(attributes["output_names"] ?? ""), range: offset..<offset)
+    try require(layer.id >= 0, "a layer's id can't be negative, found \(layer.id)")
+    self.layer = layer
+  }
+
+  private func startPort(_ attributes: XMLAttributes, tag: Range<Int>) throws {
+    port = IRPort(
+      id: try attributes.requiredInteger("id", of: "port"), precision: attributes["precision"],
+      names: IRText.names(attributes["names"] ?? ""), tag: tag)
+  }
+
+  private func startEdge(_ attributes: XMLAttributes, at offset: Int) throws {
+    edge = IREdge(
+      fromLayer: try attributes.requiredInteger("from-layer", of: "edge"),
+      fromPort: try attributes.requiredInteger("from-port", of: "edge"),
+      toLayer: try attributes.requiredInteger("to-layer", of: "edge"),
+      toPort: try attributes.requiredInteger("to-port", of: "edge"), range: offset..<offset)
+  }
+}
