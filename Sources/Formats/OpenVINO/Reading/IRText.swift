@@ -6,22 +6,15 @@ enum IRText {
   static func names(_ list: String) -> [String] {
     var names: [String] = []
     var current = ""
-    var escaped = false
     for character in list {
-      if escaped {
-        if character != "," { current.append("\\") }
-        current.append(character)
-        escaped = false
-      } else if character == "\\" {
-        escaped = true
-      } else if character == "," {
+      if character == ",", current.last != "\\" {
         names.append(current)
         current = ""
       } else {
+        if character == "," { current.removeLast() }
         current.append(character)
       }
     }
-    if escaped { current.append("\\") }
     names.append(current)
     return names.filter { !$0.isEmpty }
   }
