@@ -71,6 +71,7 @@ public final class NumPyArchive {
         bytes.copyBytes(from: overrun)
         try Self.fill(UnsafeMutableRawBufferPointer(rebasing: bytes[overrun.count...]), from: file)
       }
+      try Self.expectEnd(file)
       return try NumPyArray(header, storage: storage)
     }
   }
@@ -113,7 +114,10 @@ public final class NumPyArchive {
       guard read > 0 else { throw ModelError.invalid("the archive's data is cut off or damaged") }
       filled += Int(read)
     }
-    // The checksum is compared when the end is reached.
+  }
+
+  /// Reads the end of the file, which is where its checksum is compared.
+  private static func expectEnd(_ file: OpaquePointer) throws {
     var beyond: UInt8 = 0
     guard zip_fread(file, &beyond, 1) == 0 else { throw ModelError.invalid("the archive's data is damaged") }
   }
