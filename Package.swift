@@ -37,7 +37,7 @@ let package = Package(
     .target(name: "KernelInterface"),
     .target(name: "KernelsPortable", dependencies: ["KernelInterface", "CKernelIntrinsics"]),
     .target(name: "Kernels", dependencies: ["KernelInterface", "KernelsPortable", "CKernelIntrinsics"]),
-    .target(name: "Runtime", dependencies: ["Operations", "Kernels", "COpenBLAS"]),
+    .target(name: "Runtime", dependencies: ["Operations", "Kernels", "KernelInterface", "COpenBLAS"]),
     .executableTarget(
       name: "flashfuse",
       dependencies: [

@@ -59,6 +59,9 @@ public final class Session {
     return plan
   }
 
+  /// How many plans were made.
+  var planCount: Int { plans.count }
+
   private func order(_ inputs: [String: Tensor]) throws -> [Tensor?] {
     var unused = inputs
     let ordered = try graph.inputs.map { port -> Tensor? in

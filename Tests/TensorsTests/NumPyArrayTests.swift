@@ -76,14 +76,18 @@ private func npy(_ header: String, _ elements: [UInt8] = [], version: UInt8 = 1)
       ("complex", npy("{'descr': '<c8', 'fortran_order': False, 'shape': ()}"), "'<c8'"),
       ("no dictionary", npy("__import__('os')"), "malformed"),
       ("negative size", npy("{'descr': '<f4', 'fortran_order': False, 'shape': (-1,)}"), "no number"),
-      ("size beyond 64 bits", npy("{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999,)}"), "no number"),
+      (
+        "size beyond 64 bits", npy("{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999,)}"),
+        "no number"
+      ),
       (
         "product overflows",
         npy("{'descr': '<f8', 'fortran_order': False, 'shape': (4294967296, 4294967296, 2)}"), "overflow"
       ),
       ("too few bytes", npy("{'descr': '<f4', 'fortran_order': False, 'shape': (3,)}", [0, 0, 0, 0]), "12 bytes"),
       (
-        "too many axes", npy("{'descr': '<f4', 'fortran_order': False, 'shape': (\(String(repeating: "1,", count: 80)))}"),
+        "too many axes",
+        npy("{'descr': '<f4', 'fortran_order': False, 'shape': (\(String(repeating: "1,", count: 80)))}"),
         "80 axes"
       ),
       ("unknown version", npy("{}", version: 9), "version 9"),

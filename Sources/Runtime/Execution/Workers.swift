@@ -1,31 +1,27 @@
 import COpenBLAS
-import Foundation
+import Kernels
 
 /// The threads that kernels share their work among.
 ///
 /// There is one set of threads: libraries called from a kernel stay on the thread that calls them.
 package final class Workers: Sendable {
-  package let count: Int
+  package let pool: WorkerPool
 
-  /// Threads to use where the user names no number: all cores of this machine.
-  package static var defaultCount: Int { max(ProcessInfo.processInfo.activeProcessorCount, 1) }
+  package var count: Int { pool.workerCount }
+
+  /// Threads to use where the user names no number: all cores that this process may use.
+  package static var defaultCount: Int { WorkerPool.processorCount }
 
   package init(count: Int) {
-    self.count = max(count, 1)
+    pool = WorkerPool(workerCount: count)
     // OpenBLAS has threads of its own, which would wait for work in busy loops beside ours.
     openblas_set_num_threads(1)
   }
 
   /// Calls `body` once for every index below `count`, on any thread, and returns when all calls have.
-  package func forEach(_ count: Int, _ body: @Sendable (Int) -> Void) {
-    if self.count == 1 || count <= 1 {
-      for index in 0..<max(count, 0) { body(index) }
-    } else {
-      DispatchQueue.concurrentPerform(iterations: count, execute: body)
-    }
-  }
+  package func forEach(_ count: Int, _ body: @Sendable (Int) -> Void) { pool.run(count: count, body: body) }
 
-  /// Calls `body` with ranges that together cover 0..<count, about one a thread, none shorter than `minimum` but the last.
+  /// Calls `body` with ranges that together cover 0..<count, about one a thread, none much shorter than `minimum`.
   package func forRanges(of count: Int, minimum: Int, _ body: @Sendable (Range<Int>) -> Void) {
     let parts = max(1, min(self.count, count / max(minimum, 1)))
     let length = (count + parts - 1) / parts

@@ -1,0 +1,151 @@
+import GraphIR
+import KernelInterface
+import Kernels
+import Operations
+import Tensors
+
+extension Operations.FlashAttention: CPUExecutable {
+  package func prepare(_ inputs: Operands<ValueInfo>, outputs: [TensorType]) throws -> (any Kernel)? {
+    let required = [try inputs[0], try inputs[1], try inputs[2]]
+    let shapes = required.compactMap(\.shape.sizes)
+    guard shapes.count == 3, required.allSatisfy({ KernelElement(narrow: $0.element) != nil }) else { return nil }
+    if let bias = inputs.optional(3), KernelElement(narrow: bias.element) == nil { return nil }
+    if let mask = inputs.optional(4), mask.element != .bool { return nil }
+    guard (leftWindow ?? 0) >= 0, (rightWindow ?? 0) >= 0 else { return nil }
+    return try FlashAttentionKernel(operation: self, query: shapes[0], key: shapes[1], value: shapes[2])
+  }
+}
+
+/// Fused attention by the tiled kernels of `Kernels`.
+private struct FlashAttentionKernel: Kernel {
+  let operation: Operations.FlashAttention
+  let query: [Int]
+  let key: [Int]
+  let value: [Int]
+
+  init(operation: Operations.FlashAttention, query: [Int], key: [Int], value: [Int]) throws {
+    try require(
+      query.count == 4 && key.count == 4 && value.count == 4
+        && key == [query[0], key[1], key[2], query[3]] && value == [key[0], key[1], key[2], value[3]],
+      "key \(key) and value \(value) don't fit query \(query)")
+    (self.operation, self.query, self.key, self.value) = (operation, query, key, value)
+  }
+
+  func scratchByteCount(threads: Int) -> Int {
+    // Tile sizes follow from the shapes alone; nothing is read through these pointers.
+    withUnsafeTemporaryAllocation(byteCount: 64, alignment: 64) { bytes in
+      guard let base = bytes.baseAddress else { return 0 }
+      func operand(_ shape: [Int]) -> StridedBuffer {
+        StridedBuffer(
+          base: UnsafeRawPointer(base), byteCount: .max, element: .float32, strides: Strides(broadcasting: shape))
+      }
+      let arguments = arguments(
+        operand(query), operand(key), operand(value),
+        MutableStridedBuffer(
+          base: base, byteCount: .max, element: .float32, strides: Strides(broadcasting: outputShape)))
+      return ((try? Kernels.FlashAttention(arguments))?.scratchBytesPerWorker ?? 0) * threads
+    }
+  }
+
+  private var outputShape: [Int] { [query[0], query[1], query[2], value[3]] }
+
+  func run(_ inputs: Operands<Tensor>, into outputs: [TensorBuffer], on workers: Workers) throws {
+    let tensors = [try inputs[0], try inputs[1], try inputs[2]]
+    guard let output = outputs.first else { throw InternalError("attention without an output") }
+    try withBuffers(of: tensors) { buffers in
+      try output.withBytes { bytes in
+        guard let base = bytes.baseAddress, let element = KernelElement(narrow: output.element) else { return }
+        var arguments = arguments(
+          buffers[0], buffers[1], buffers[2],
+          MutableStridedBuffer(
+            base: base, byteCount: bytes.count, element: element, strides: Strides(broadcasting: output.shape)))
+        arguments.sinks = try inputs.optional(5)?.doubles().map { Float($0) }
+        arguments.validKeyLengths = try inputs.optional(6)?.integers().map { min(max($0, 0), key[2]) }
+        try withModifiers(inputs, &arguments) { arguments in
+          do {
+            try Kernels.FlashAttention(arguments).run(on: workers.pool)
+          } catch let error as KernelArgumentError {
+            throw ModelError.invalid(error.description)
+          }
+        }
+      }
+    }
+  }
+
+  private func arguments(
+    _ query: StridedBuffer, _ key: StridedBuffer, _ value: StridedBuffer, _ output: MutableStridedBuffer
+  ) -> FlashAttentionArguments {
+    var arguments = FlashAttentionArguments(
+      query: query, key: key, value: value, output: output, batch: self.query[0], queryHeads: self.query[1],
+      keyHeads: self.key[1], queryLength: self.query[2], keyLength: self.key[2], headSize: self.query[3],
+      valueSize: self.value[3], scale: operation.scale)
+    arguments.softcap = operation.softcap > 0 ? Float(operation.softcap) : nil
+    arguments.maskedScore = Float(operation.maskedScore)
+    arguments.causal =
+      switch operation.causal {
+      case .none: .none
+      case .upperLeft: .upperLeft
+      case .lowerRight: .lowerRight
+      }
+    if operation.leftWindow != nil || operation.rightWindow != nil {
+      arguments.window = AttentionWindow(left: operation.leftWindow, right: operation.rightWindow)
+    }
+    arguments.guardsNaN = operation.guardsNaN
+    return arguments
+  }
+
+  private func withModifiers(
+    _ inputs: Operands<Tensor>, _ arguments: inout FlashAttentionArguments,
+    _ body: (FlashAttentionArguments) throws -> Void
+  ) throws {
+    let modifiers = [inputs.optional(3), inputs.optional(4)].compactMap { $0 }
+    for tensor in modifiers { try require(tensor.rank <= 4, "\(tensor.shape) does not broadcast to the scores") }
+    try withBuffers(of: modifiers) { buffers in
+      if inputs.optional(3) != nil { arguments.bias = buffers.first }
+      if inputs.optional(4) != nil, let mask = buffers.last {
+        arguments.mask = BooleanBuffer(base: mask.base, byteCount: mask.byteCount, strides: mask.strides)
+      }
+      try body(arguments)
+    }
+  }
+
+  private func withBuffers(of tensors: [Tensor], _ body: ([StridedBuffer]) throws -> Void) throws {
+    func next(_ index: Int, _ buffers: [StridedBuffer]) throws {
+      guard index < tensors.count else { return try body(buffers) }
+      let tensor = tensors[index]
+      try tensor.withBytes { bytes in
+        guard let base = bytes.baseAddress else { throw InternalError("a tensor without memory") }
+        let buffer = StridedBuffer(
+          base: base, byteCount: bytes.count, element: KernelElement(narrow: tensor.element) ?? .float32,
+          strides: Strides(broadcasting: tensor.shape))
+        try next(index + 1, buffers + [buffer])
+      }
+    }
+    try next(0, [])
+  }
+}
+
+extension KernelElement {
+  /// Types of up to 32 bits, which the kernels compute in 32 bits; doubles are the definition's.
+  fileprivate init?(narrow element: ElementType) {
+    switch element {
+    case .float32: self = .float32
+    case .float16: self = .float16
+    case .bfloat16: self = .bfloat16
+    default: return nil
+    }
+  }
+}
+
+extension Strides {
+  /// The strides of a dense tensor of up to four axes, 0 along those of size 1, which repeat.
+  fileprivate init(broadcasting shape: [Int]) {
+    var strides = [0, 0, 0, 0]
+    var step = 1
+    for (offset, size) in shape.reversed().enumerated() where offset < 4 {
+      strides[3 - offset] = size == 1 ? 0 : step
+      step *= size
+    }
+    self.init(batch: strides[0], head: strides[1], row: strides[2], column: strides[3])
+  }
+}
