@@ -3,7 +3,9 @@ import Tensors
 extension Document {
   /// The formats that `read` knows, the easiest to mistake for another last.
   static let formats: [any GraphFormat.Type] = [
-    OpenVINOFormat.self
+    OpenVINOFormat.self,
+    ONNXJSONFormat.self,
+    ONNXFormat.self,
   ]
 
   /// Reads the model at `path`, whose format is told by its content.

@@ -1,0 +1,258 @@
+import GraphIR
+import Operations
+import Tensors
+
+/// Builds the graph of an ONNX model.
+struct ONNXImporter {
+  private(set) var graph: Graph
+  /// The tensor names of those values that have one in the file.
+  private(set) var names: [Value: String] = [:]
+  private let model: Onnx_ModelProto
+  private let types: ONNXTypes
+  private let functions: [FunctionKey: Onnx_FunctionProto]
+  private var tensors: ONNXTensors
+  private var usedNames: [String: Int] = [:]
+  private var inlinedNodes = 0
+
+  /// Calls of functions may nest, and so multiply what a small file says.
+  private static let depthLimit = 64
+  private static let inlinedNodeLimit = 1_000_000
+
+  private struct FunctionKey: Hashable {
+    let domain: String
+    let name: String
+    let overload: String
+  }
+
+  init(_ model: Onnx_ModelProto, folder: String) throws {
+    try require(model.hasGraph, "no ONNX model: it has no graph")
+    self.model = model
+    graph = Graph(name: model.graph.name)
+    types = ONNXTypes(model.graph)
+    tensors = ONNXTensors(folder: folder)
+    var functions: [FunctionKey: Onnx_FunctionProto] = [:]
+    for function in model.functions {
+      let key = FunctionKey(domain: function.domain, name: function.name, overload: function.overload)
+      guard functions.updateValue(function, forKey: key) == nil else {
+        throw ModelError.invalid("the function '\(function.domain).\(function.name)' is defined more than once")
+      }
+    }
+    self.functions = functions
+  }
+
+  mutating func run() throws {
+    let body = model.graph
+    var scope = ONNXScope(
+      operatorSets: try ONNXScope.operatorSets(model.opsetImport), types: try declaredTypes(), call: nil)
+    try addInitializers(to: &scope)
+    try addInputs(to: &scope)
+    for index in try ONNXOrder.sorted(body.node, known: Set(scope.values.keys)) {
+      let node = body.node[index]
+      let name = node.name.isEmpty ? node.output.first { !$0.isEmpty } ?? node.opType : node.name
+      try add(node, source: SourceNode(index: index, name: unique(name), type: node.qualifiedType), to: &scope)
+    }
+    try require(!body.output.isEmpty, "the graph has no outputs")
+    for output in body.output {
+      guard case .some(.some(let value)) = scope.values[output.name] else {
+        throw ModelError.invalid("the output '\(output.name)' is a value that nothing defines")
+      }
+      let declared = try types.type(output.type, of: output.name).element
+      let element = graph.type(of: value).element
+      try require(
+        declared == element || declared == .unknown || element == .unknown,
+        "the output '\(output.name)' is declared \(declared.rawValue), but its node gives \(element.rawValue)")
+      graph.addOutput([output.name], value)
+    }
+  }
+
+  private func declaredTypes() throws -> [String: TensorType] {
+    var declared: [String: TensorType] = [:]
+    for info in model.graph.valueInfo + model.graph.output {
+      declared[info.name] = try types.type(info.type, of: info.name)
+    }
+    return declared
+  }
+
+  /// A node's position is its number; those of initializers follow after the last node's.
+  private mutating func addInitializers(to scope: inout ONNXScope) throws {
+    let dense = model.graph.initializer
+    for (offset, initializer) in dense.enumerated() {
+      let source = SourceNode(
+        index: model.graph.node.count + offset, name: initializer.name, type: "Initializer")
+      let origin = Origin(sources: [source])
+      let value: Value
+      if let tensor = try tensors.decode(initializer) {
+        value = try graph.addConstant(tensor, name: initializer.name, origin: origin)
+      } else {
+        let type = TensorType(.unknown, Shape(initializer.dims.map { Int($0) }))
+        let opaque = Opaque(type: "Initializer", outputs: [type])
+        value = Value(try graph.add(opaque, [], name: initializer.name, origin: origin, outputs: 1))
+      }
+      try define(initializer.name, value, in: &scope)
+    }
+    for (offset, initializer) in model.graph.sparseInitializer.enumerated() {
+      let name = initializer.values.name
+      let source = SourceNode(
+        index: model.graph.node.count + dense.count + offset, name: name, type: "SparseInitializer")
+      let opaque = Opaque(type: "SparseInitializer", outputs: [.unknown])
+      let id = try graph.add(opaque, [], name: name, origin: Origin(sources: [source]), outputs: 1)
+      try define(name, Value(id), in: &scope)
+    }
+  }
+
+  /// An input that has an initializer is no input of a run: the initializer is its default, and the only value it gets.
+  private mutating func addInputs(to scope: inout ONNXScope) throws {
+    var seen: Set<String> = []
+    for input in model.graph.input {
+      try require(seen.insert(input.name).inserted, "the input '\(input.name)' is defined more than once")
+      let type = try types.type(input.type, of: input.name, isInput: true)
+      guard scope.values[input.name] == nil else { continue }
+      try define(input.name, graph.addInput([input.name], type), in: &scope)
+    }
+  }
+
+  private mutating func define(_ name: String, _ value: Value, in scope: inout ONNXScope) throws {
+    try require(!name.isEmpty, "an input or initializer has no name")
+    guard scope.values.updateValue(value, forKey: name) == nil else {
+      throw ModelError.invalid("the value '\(name)' is defined more than once")
+    }
+    if scope.call == nil && names[value] == nil { names[value] = name }
+  }
+
+  /// `name`, or with a number behind it where an earlier node has it.
+  private mutating func unique(_ name: String) -> String {
+    var candidate = name
+    while let count = usedNames[candidate] {
+      usedNames[candidate] = count + 1
+      candidate = "\(name)#\(count + 1)"
+    }
+    usedNames[candidate] = 1
+    return candidate
+  }
+
+  private mutating func add(_ node: Onnx_NodeProto, source: SourceNode, to scope: inout ONNXScope) throws {
+    let node = scope.resolving(node)
+    try require(!node.opType.isEmpty, "node '\(source.name)' has no type")
+    let inputs = node.input.map { name in name.isEmpty ? nil : scope.values[name] ?? nil }
+    let results = try locating("node '\(source.name)' (\(source.type))") {
+      let key = FunctionKey(domain: node.domain, name: node.opType, overload: node.overload)
+      if let function = functions[key], !FlashAttentionFunction.isOne(domain: node.domain, name: node.opType) {
+        return try inline(function, call: node, inputs: inputs, source: source, from: scope)
+      }
+      return try operation(of: node, inputs: inputs, source: source, in: scope)
+    }
+    for (name, result) in zip(node.output, results) where !name.isEmpty {
+      if let result { try define(name, result, in: &scope) } else { scope.values[name] = .some(nil) }
+    }
+    for name in node.output.dropFirst(results.count) where !name.isEmpty {
+      throw ModelError.invalid("node '\(source.name)' (\(source.type)) has no output for '\(name)'")
+    }
+  }
+
+  /// The results of the function's body, whose nodes all have the call's place in the file.
+  private mutating func inline(
+    _ function: Onnx_FunctionProto, call: Onnx_NodeProto, inputs: [Value?], source: SourceNode, from caller: ONNXScope
+  ) throws -> [Value?] {
+    let depth = (caller.call?.depth ?? 0) + 1
+    try require(depth <= Self.depthLimit, "functions call each other more than \(Self.depthLimit) deep")
+    inlinedNodes += function.node.count
+    try require(inlinedNodes <= Self.inlinedNodeLimit, "function calls unfold to too many nodes")
+    try require(inputs.count <= function.input.count, "the function takes \(function.input.count) inputs at most")
+    var arguments: [String: Onnx_AttributeProto] = [:]
+    for attribute in function.attributeProto + call.attribute { arguments[attribute.name] = attribute }
+    let sets = try ONNXScope.operatorSets(function.opsetImport)
+    var declared: [String: TensorType] = [:]
+    for info in function.valueInfo { declared[info.name] = try types.type(info.type, of: info.name) }
+    var scope = ONNXScope(
+      operatorSets: caller.operatorSets.merging(sets) { $1 }, types: declared,
+      call: .init(source: source, arguments: arguments, depth: depth))
+    for (index, name) in function.input.enumerated() {
+      scope.values[name] = .some(inputs.indices.contains(index) ? inputs[index] : nil)
+    }
+    for index in try ONNXOrder.sorted(function.node, known: Set(function.input)) {
+      let node = function.node[index]
+      let name = node.name.isEmpty ? node.output.first { !$0.isEmpty } ?? node.opType : node.name
+      let inner = SourceNode(
+        index: source.index, name: unique("\(source.name)/\(name)"), type: node.qualifiedType)
+      try add(node, source: inner, to: &scope)
+    }
+    return try function.output.prefix(call.output.count).map { name in
+      guard let value = scope.values[name] else {
+        throw ModelError.invalid("the function's output '\(name)' is a value that nothing defines")
+      }
+      return value
+    }
+  }
+
+  private mutating func operation(
+    of node: Onnx_NodeProto, inputs: [Value?], source: SourceNode, in scope: ONNXScope
+  ) throws -> [Value?] {
+    let outputCount = (node.output.lastIndex { !$0.isEmpty } ?? -1) + 1
+    let captured = node.capturedNames()
+    if captured.isEmpty && node.subgraphs.isEmpty {
+      do {
+        var lifted = LiftedNode(
+          domain: node.standardDomain, type: node.opType, version: scope.version(of: node.standardDomain),
+          inputs: Array(inputs.prefix((inputs.lastIndex { $0 != nil } ?? -1) + 1)),
+          attributes: try attributes(of: node), outputCount: outputCount, name: source.name,
+          origin: Origin(sources: [source]))
+        if let results = try LiftingRule.apply(to: &lifted, in: &graph) { return results }
+        if let id = try addKnown(lifted) { return graph[id].values }
+      } catch let error as ModelError where error.kind == .unsupported {
+        // What can't be said in canonical operations is kept as it is, and reported where it would have to run.
+      }
+    }
+    let outer = captured.map { name in scope.values[name] ?? nil }
+    let outputs = node.output.prefix(outputCount).map { scope.types[$0] ?? .unknown }
+    let opaque = Opaque(type: node.qualifiedType, outputs: outputs)
+    let id = try graph.add(
+      opaque, inputs + outer, name: source.name, origin: Origin(sources: [source]), outputs: outputCount)
+    return graph[id].values
+  }
+
+  private mutating func attributes(of node: Onnx_NodeProto) throws -> [String: AttributeValue] {
+    var attributes: [String: AttributeValue] = [:]
+    for attribute in node.attribute where !ONNXOperations.neverRead.contains(attribute.name) {
+      let value = try locating("attribute '\(attribute.name)'") { try attribute.value(&tensors) }
+      guard let value else { throw ModelError.unsupported("the attribute '\(attribute.name)'") }
+      attributes[attribute.name] = value
+    }
+    return attributes
+  }
+
+  /// Adds the canonical operation that `node` spells in its newest form; nil where there is none, or not with these attributes.
+  private mutating func addKnown(_ node: LiftedNode) throws -> NodeID? {
+    let registry = StandardOperations.registry
+    guard
+      let (spelling, descriptor) = registry.find(node.type, format: .onnx, domain: node.domain, version: .max),
+      node.outputCount <= descriptor.outputs.upperBound,
+      node.inputs.count <= descriptor.inputs.count || descriptor.inputs.last?.kind == .variadic
+    else { return nil }
+    var operation = descriptor.make()
+    for (name, value) in node.attributes {
+      let canonical = spelling.attributeNames.first { $0.value == name }?.key ?? name
+      guard let attribute = descriptor.attributes.first(where: { $0.name == canonical }) else {
+        if ONNXOperations.immaterial[node.type]?.contains(name) ?? false { continue }
+        return nil
+      }
+      try attribute.write(&operation, converted(value, for: attribute, of: operation))
+    }
+    return try graph.add(
+      operation, node.inputs, name: node.name, origin: node.origin, outputs: max(node.outputCount, 1))
+  }
+
+  /// ONNX says element types as numbers.
+  private func converted(
+    _ value: AttributeValue, for attribute: OperationDescriptor.Attribute, of operation: any GraphOperation
+  ) throws -> AttributeValue {
+    guard case .integer(let code) = value else { return value }
+    switch attribute.read(operation) {
+    case .element: break
+    case nil where ["to", "dtype", "output_dtype"].contains(attribute.name): break
+    default: return value
+    }
+    let element = try ElementType(onnx: code)
+    guard element != .unknown else { throw ModelError.unsupported("the element type number \(code)") }
+    return .element(element)
+  }
+}
