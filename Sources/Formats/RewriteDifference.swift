@@ -1,6 +1,10 @@
 import GraphIR
 
 /// What has to change in a file so that it says `rewritten` instead of `original`.
+///
+/// A source node stays as it is where all that it was read as is still there and reads what it read; a value that takes over
+/// another's readers takes its name too, so that those readers need not change. A source node for which that can't be is
+/// left out, and the nodes that it was read as are written anew.
 package struct RewriteDifference {
   /// A node that the file does not have yet.
   package struct Addition {
@@ -10,63 +14,162 @@ package struct RewriteDifference {
   }
 
   /// Positions of source nodes to leave out: those that mattered before and don't now. Nodes that never mattered stay.
-  package let removedSources: Set<Int>
+  package private(set) var removedSources: Set<Int> = []
   /// The nodes to write, each after those it reads.
-  package let additions: [Addition]
-  private let replaced: [Value: Value]
+  package private(set) var additions: [Addition] = []
+  /// Outputs of the graph, by position, whose value can't have the name that the output's value had.
+  package private(set) var renamedOutputs: Set<Int> = []
+  private var takenNames: [Value: Value] = [:]
+  private var newNodes: Set<NodeID> = []
+  private let isNamed: (Value) -> Bool
 
-  package var isEmpty: Bool { removedSources.isEmpty && additions.isEmpty }
+  package var isEmpty: Bool { removedSources.isEmpty && additions.isEmpty && renamedOutputs.isEmpty }
 
   /// The value of the original graph whose name in the file `value` has; nil for a value that is new to the file.
-  package func originalValue(of value: Value) -> Value? { replaced[value] ?? (isNew(value.node) ? nil : value) }
+  package func originalValue(of value: Value) -> Value? { takenNames[value] ?? (isNamed(value) ? value : nil) }
 
-  private let newNodes: Set<NodeID>
-
-  private func isNew(_ id: NodeID) -> Bool { newNodes.contains(id) }
-
-  /// - Parameter isNamed: whether a value of the original graph has a name (a tensor name, a port) in the file; values inside what one source node was lifted to have none.
-  package init(from original: Graph, to rewritten: Graph, isNamed: (Value) -> Bool) {
-    let liveBefore = original.liveNodes()
-    let liveAfter = rewritten.liveNodes()
-    let sourceOf = { (id: NodeID, graph: Graph) -> Int? in
-      let origin = graph[id].origin
-      return origin.passes.isEmpty ? origin.sources.first?.index : nil
+  /// - Parameter isNamed: whether a value of the original graph has a name (a tensor name, a port) in the file; values inside what one source node was read as have none.
+  package init(from original: Graph, to rewritten: Graph, isNamed: @escaping (Value) -> Bool) {
+    self.isNamed = { original.contains($0.node) && isNamed($0) }
+    let analysis = Analysis(original: original, rewritten: rewritten, isNamed: self.isNamed)
+    var kept = analysis.keptSources(without: [])
+    var changed: Set<Int> = []
+    while true {
+      let outcome = analysis.renames(kept: kept)
+      takenNames = outcome.names
+      renamedOutputs = outcome.outputs
+      guard !outcome.changed.isSubset(of: changed) else { break }
+      changed.formUnion(outcome.changed)
+      kept = analysis.keptSources(without: changed)
     }
+    removedSources = analysis.mattered.subtracting(kept)
+    newNodes = analysis.newNodes(kept: kept)
+    additions = analysis.additions(newNodes)
+  }
+}
 
-    var needed: Set<Int> = []
-    for id in liveAfter {
-      guard let source = sourceOf(id, rewritten) else { continue }
+/// The two graphs side by side.
+private struct Analysis {
+  let original: Graph
+  let rewritten: Graph
+  let isNamed: (Value) -> Bool
+  let live: Set<NodeID>
+  /// Source nodes that some output depended on. An input is no node to leave out, even where nothing reads it any more.
+  let mattered: Set<Int>
+  /// Source nodes of which some part does not matter any more; what it read may be gone, so that none of them can stay.
+  let lessened: Set<Int>
+
+  init(original: Graph, rewritten: Graph, isNamed: @escaping (Value) -> Bool) {
+    self.original = original
+    self.rewritten = rewritten
+    self.isNamed = isNamed
+    let live = rewritten.liveNodes()
+    var mattered: Set<Int> = []
+    var lessened: Set<Int> = []
+    for id in original.liveNodes() {
+      guard !(original[id].operation is Parameter), let source = Analysis.source(of: original[id]) else { continue }
+      mattered.insert(source)
+      if !live.contains(id) { lessened.insert(source) }
+    }
+    self.live = live
+    self.mattered = mattered
+    self.lessened = lessened
+  }
+
+  /// The place in the file of an imported node; nil for one that a pass made.
+  static func source(of node: Node) -> Int? {
+    node.origin.passes.isEmpty ? node.origin.sources.first?.index : nil
+  }
+
+  private func source(of id: NodeID) -> Int? { Analysis.source(of: rewritten[id]) }
+
+  /// The source nodes that are whole and of which something is read by others, but for those that have `changed`.
+  func keptSources(without changed: Set<Int>) -> Set<Int> {
+    var kept: Set<Int> = []
+    for id in live {
+      guard let source = source(of: id), !kept.contains(source), !changed.contains(source), !lessened.contains(source)
+      else { continue }
       let isRead = rewritten[id].values.contains { value in
         isNamed(value)
           && rewritten.uses(of: value).contains { use in
             guard let reader = use.node else { return true }
-            return liveAfter.contains(reader) && sourceOf(reader, rewritten) != source
+            return live.contains(reader) && self.source(of: reader) != source
           }
       }
-      if isRead { needed.insert(source) }
+      if isRead { kept.insert(source) }
     }
-    let mattered = Set(liveBefore.compactMap { sourceOf($0, original) })
-    // An input is no node to leave out, and stays where nothing reads it any more.
-    let inputs = Set(original.inputs.compactMap { sourceOf($0.value.node, original) })
-    let removed = mattered.subtracting(needed).subtracting(inputs)
-    removedSources = removed
+    return kept
+  }
 
-    let added = rewritten.topologicalOrder().filter { id in
-      guard liveAfter.contains(id), !(rewritten[id].operation is Parameter) else { return false }
-      return sourceOf(id, rewritten).map(removed.contains) ?? true
+  /// Which values take over names so that kept nodes and outputs read what they shall, and for which of those that does not do.
+  func renames(kept: Set<Int>) -> (names: [Value: Value], changed: Set<Int>, outputs: Set<Int>) {
+    // For each value that is no longer read where it was: what is read instead, and by whom.
+    var replacements: [Value: Set<Value>] = [:]
+    var readers: [Value: (sources: Set<Int>, outputs: Set<Int>)] = [:]
+    for id in live {
+      guard let source = source(of: id), kept.contains(source) else { continue }
+      for (before, after) in zip(original[id].inputs, rewritten[id].inputs) where before != after {
+        guard let before, let after else {
+          readers[before ?? Value(id), default: ([], [])].sources.insert(source)
+          continue
+        }
+        replacements[before, default: []].insert(after)
+        readers[before, default: ([], [])].sources.insert(source)
+      }
     }
-    let addedSet = Set(added)
+    for (index, (before, after)) in zip(original.outputs, rewritten.outputs).enumerated()
+    where before.value != after.value {
+      replacements[before.value, default: []].insert(after.value)
+      readers[before.value, default: ([], [])].outputs.insert(index)
+    }
+    var names: [Value: Value] = [:]
+    var changed: Set<Int> = []
+    var outputs: Set<Int> = []
+    for before in readers.keys.sorted() {
+      let after = replacements[before] ?? []
+      if after.count == 1, let value = after.first, names[value] == nil, canTake(nameOf: before, value, kept: kept) {
+        names[value] = before
+      } else if let reader = readers[before] {
+        changed.formUnion(reader.sources)
+        outputs.formUnion(reader.outputs)
+      }
+    }
+    return (names, changed, outputs)
+  }
+
+  /// Whether `value`, which has no name in the file, can have that of `before`: nothing else may still define it.
+  private func canTake(nameOf before: Value, _ value: Value, kept: Set<Int>) -> Bool {
+    guard isNamed(before), !isNamed(value), !live.contains(before.node) else { return false }
+    guard let source = Analysis.source(of: original[before.node]) else { return false }
+    return !kept.contains(source)
+  }
+
+  /// The nodes to write: all that have no kept source, and those inside kept ones that they read and that have no name.
+  func newNodes(kept: Set<Int>) -> Set<NodeID> {
+    var added = live.filter { id in
+      !(rewritten[id].operation is Parameter) && !(source(of: id).map(kept.contains) ?? false)
+    }
+    var pending = Array(added)
+    while let id = pending.popLast() {
+      for case .some(let input) in rewritten[id].inputs where !isNamed(input) && !added.contains(input.node) {
+        added.insert(input.node)
+        pending.append(input.node)
+      }
+    }
+    return added
+  }
+
+  func additions(_ added: Set<NodeID>) -> [RewriteDifference.Addition] {
+    let order = rewritten.topologicalOrder().filter(added.contains)
     var position: [NodeID: Int] = [:]
-    for id in added.reversed() {
+    for id in order.reversed() {
       for value in rewritten[id].values {
-        for case .node(let reader, _) in rewritten.uses(of: value) where liveAfter.contains(reader) {
-          let place = addedSet.contains(reader) ? position[reader] : sourceOf(reader, rewritten)
+        for case .node(let reader, _) in rewritten.uses(of: value) where live.contains(reader) {
+          let place = added.contains(reader) ? position[reader] : source(of: reader)
           if let place { position[id] = min(position[id] ?? place, place) }
         }
       }
     }
-    additions = added.map { Addition(node: rewritten[$0], before: position[$0]) }
-    newNodes = addedSet
-    replaced = rewritten.replaced.filter { addedSet.contains($0.key.node) && isNamed($0.value) }
+    return order.map { .init(node: rewritten[$0], before: position[$0]) }
   }
 }

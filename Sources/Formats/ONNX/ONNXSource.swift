@@ -1,5 +1,6 @@
 import Foundation
 import GraphIR
+import SwiftProtobuf
 import Tensors
 
 /// An ONNX model as it was read.
@@ -21,6 +22,30 @@ struct ONNXSource: ModelSource {
   var format: String { encoding == .json ? "onnx-json" : "onnx" }
 
   func write(_ rewritten: Graph, of original: Graph, to path: String, options: WriteOptions) throws {
-    throw ModelError.unsupported("writing")
+    let difference = RewriteDifference(from: original, to: rewritten) { names[$0] != nil }
+    var output = AtomicOutput()
+    do {
+      let written =
+        difference.isEmpty ? model : try ONNXModelWriter(self, original: original).model(rewritten, difference)
+      // The model comes last: until it is there, nothing refers to what is beside it.
+      try ONNXExternalCopies.add(
+        of: written, from: folder, to: (path as NSString).deletingLastPathComponent, output: &output)
+      try output.add(path, chunks: [difference.isEmpty ? file.storage.withBytes { Data($0) } : encoded(written)])
+      try output.commit()
+    } catch {
+      output.discard()
+      throw error
+    }
+  }
+
+  private func encoded(_ model: Onnx_ModelProto) throws -> Data {
+    do {
+      switch encoding {
+      case .protobuf: return try model.serializedData()
+      case .json: return try model.jsonUTF8Data()
+      }
+    } catch {
+      throw ModelError.unsupported("the model can't be written: \(error) (protobuf messages hold 2 GB at most)")
+    }
   }
 }

@@ -118,8 +118,7 @@ struct ExternalFiles {
     }
   }
 
-  /// The bytes of the file at `location`.
-  mutating func file(_ location: String) throws -> TensorStorage {
+  private mutating func file(_ location: String) throws -> TensorStorage {
     if let known = mapped[location] { return known }
     let storage = try TensorStorage(mappingFileAt: try path(of: location))
     mapped[location] = storage
@@ -127,7 +126,7 @@ struct ExternalFiles {
   }
 
   /// The file's path, which neither its name nor a symbolic link may lead out of the folder.
-  private func path(of location: String) throws -> String {
+  func path(of location: String) throws -> String {
     let parts = location.split(separator: "/", omittingEmptySubsequences: false)
     guard !location.hasPrefix("/"), !location.contains("\\"), !location.contains("\0"), !parts.contains("..") else {
       throw ModelError.invalid("external data '\(location.prefix(80))' is not inside the model's folder")
@@ -144,6 +143,6 @@ struct ExternalFiles {
     guard filePath.hasPrefix(rootPath.hasSuffix("/") ? rootPath : rootPath + "/") else {
       throw ModelError.invalid("external data '\(location.prefix(80))' is a link that leaves the model's folder")
     }
-    return resolved == root ? path : filePath
+    return filePath
   }
 }

@@ -1,0 +1,162 @@
+import GraphIR
+import Operations
+import Tensors
+
+/// Spells operations of a graph as nodes of one body: a model's graph or a function, in the operator sets it imports.
+struct ONNXEmitter {
+  private(set) var nodes: [Onnx_NodeProto] = []
+  /// Versions of the operator sets by domain; one that is missing is added when an operation needs it.
+  private(set) var operatorSets: [String: Int]
+  private(set) var names: [Value: String]
+  private var usedValueNames: Set<String>
+  private var usedNodeNames: Set<String>
+
+  /// Attributes that ONNX wants even where they have the canonical default, or whose default changed over time.
+  private static let alwaysWritten: [String: Set<String>] = [
+    "Concat": ["axis"], "Cast": ["to"], "Softmax": ["axis"], "LogSoftmax": ["axis"], "Hardmax": ["axis"],
+    "DepthToSpace": ["blocksize"], "SpaceToDepth": ["blocksize"], "LRN": ["size"], "GroupNormalization": ["num_groups"],
+    "Einsum": ["equation"],
+  ]
+
+  /// - Parameters:
+  ///   - names: the names that values have already.
+  ///   - usedValueNames: names that no new value may have.
+  init(
+    operatorSets: [String: Int], names: [Value: String], usedValueNames: Set<String> = [],
+    usedNodeNames: Set<String> = []
+  ) {
+    self.operatorSets = operatorSets
+    self.names = names
+    self.usedValueNames = usedValueNames
+    self.usedNodeNames = usedNodeNames
+  }
+
+  /// The name of `value`, which must have been emitted or be known.
+  func name(of value: Value) throws -> String {
+    guard let name = names[value] else { throw ModelError.invalid("a value to be written has no name") }
+    return name
+  }
+
+  /// Adds `node` of `graph`; its results get names where they have none.
+  mutating func emit(_ node: Node, of graph: Graph) throws {
+    switch node.operation {
+    case is Parameter:
+      throw ModelError.invalid("the input '\(node.name)' is not in the file")
+    case let constant as Constant:
+      append("Constant", [], node, attributes: [try Onnx_AttributeProto("value", .tensor(constant.tensor))])
+    default:
+      try locating(node.label) { try emitSpelled(node, of: graph) }
+    }
+  }
+
+  /// Adds a call of a model-local function.
+  mutating func emitCall(
+    _ type: String, domain: String, _ node: Node, attributes: [Onnx_AttributeProto]
+  ) throws {
+    operatorSets[domain] = operatorSets[domain] ?? 1
+    let inputs = try node.inputs.map { try $0.map(name) ?? "" }
+    append(type, domain: domain, inputs, node, attributes: attributes)
+  }
+
+  /// Adds a node that gives `value` a further name.
+  mutating func emitAlias(of value: Value, named name: String) throws {
+    var proto = Onnx_NodeProto()
+    proto.opType = "Identity"
+    proto.input = [try self.name(of: value)]
+    proto.output = [name]
+    proto.name = unused("\(name)/Identity", &usedNodeNames)
+    nodes.append(proto)
+  }
+
+  /// Adds a node as it is.
+  mutating func emit(_ proto: Onnx_NodeProto, giving value: Value) {
+    names[value] = proto.output.first
+    nodes.append(proto)
+  }
+
+  private mutating func emitSpelled(_ node: Node, of graph: Graph) throws {
+    let descriptor = OperationDescriptor.of(node.operation)
+    let spellings = descriptor.spellings.filter { $0.format == .onnx }
+    guard let newest = spellings.max(by: { $0.since < $1.since }) else {
+      throw ModelError.unsupported("ONNX has no operation \(descriptor.name)")
+    }
+    let version = operatorSets[newest.domain] ?? newest.since
+    let moved = newest.domain.isEmpty ? MovedAttributes[newest.type] : nil
+    let spelling: Spelling
+    if let current = spellings.filter({ $0.since <= version }).max(by: { $0.since < $1.since }) {
+      spelling = current
+    } else {
+      guard moved != nil || isSameBefore(node, newest, version, of: graph) else {
+        throw ModelError.unsupported("operator set \(version) can't say \(descriptor.name)")
+      }
+      spelling = newest
+    }
+    operatorSets[spelling.domain] = version
+
+    var inputs = node.inputs
+    var attributes = self.attributes(of: node.operation, descriptor, spelling)
+    if let moved, version < moved.before {
+      let known = inputs.map { $0.map { graph.info(of: $0) } }
+      let former = try moved.lower(known, of: newest.type)
+      for (name, value) in former.sorted(by: { $0.key < $1.key }) { attributes.append((name, value)) }
+      inputs = Array(inputs.prefix(moved.moves.map(\.input).min() ?? inputs.count))
+    }
+    if spelling.type == "Split" && version < 18 { attributes.removeAll { $0.name == "num_outputs" } }
+    append(
+      spelling.type, domain: spelling.domain, try inputs.map { try $0.map(name) ?? "" }, node,
+      attributes: try attributes.map { try Onnx_AttributeProto($0.name, $0.value) })
+  }
+
+  /// Whether an operation that changed its meaning later has the new one all the same, for this node.
+  private func isSameBefore(_ node: Node, _ spelling: Spelling, _ version: Int, of graph: Graph) -> Bool {
+    switch spelling.type {
+    case "Softmax", "LogSoftmax", "Hardmax":
+      guard let softmax = node.operation as? Softmax, case .some(.some(let data)) = node.inputs.first,
+        let rank = graph.type(of: data).rank
+      else { return false }
+      return softmax.axis == -1 || softmax.axis == rank - 1
+    default: return false
+    }
+  }
+
+  private func attributes(
+    of operation: any GraphOperation, _ descriptor: OperationDescriptor, _ spelling: Spelling
+  ) -> [(name: String, value: AttributeValue)] {
+    let required = Self.alwaysWritten[spelling.type] ?? []
+    let changed = Set(descriptor.setAttributes(of: operation).map(\.name))
+    return descriptor.attributes.compactMap { attribute in
+      let name = spelling.attributeNames[attribute.name] ?? attribute.name
+      guard changed.contains(attribute.name) || required.contains(name) else { return nil }
+      return attribute.read(operation).map { (name, $0) }
+    }
+  }
+
+  private mutating func append(
+    _ type: String, domain: String = "", _ inputs: [String], _ node: Node, attributes: [Onnx_AttributeProto]
+  ) {
+    var proto = Onnx_NodeProto()
+    proto.opType = type
+    if !domain.isEmpty { proto.domain = domain }
+    proto.input = Array(inputs.prefix((inputs.lastIndex { !$0.isEmpty } ?? -1) + 1))
+    proto.attribute = attributes
+    let base = node.name.isEmpty ? type : node.name
+    proto.name = unused(base, &usedNodeNames)
+    for value in node.values {
+      if names[value] == nil {
+        names[value] = unused(value.output == 0 ? proto.name : "\(proto.name).\(value.output)", &usedValueNames)
+      }
+      proto.output.append(names[value] ?? "")
+    }
+    nodes.append(proto)
+  }
+
+  private func unused(_ base: String, _ used: inout Set<String>) -> String {
+    var candidate = base
+    var number = 1
+    while !used.insert(candidate).inserted {
+      number += 1
+      candidate = "\(base)_\(number)"
+    }
+    return candidate
+  }
+}
