@@ -41,7 +41,8 @@ extension LiftingRule {
         let (queries, newKeys) = (
           graph.type(of: query).shape.dimensions?[2], newKeyLength(inputs[1], isFlat: isFlat, in: graph)
         )
-        try requireSupported(queries != nil && queries == newKeys, "causal Attention whose new keys are not as many as its queries")
+        try requireSupported(
+          queries != nil && queries == newKeys, "causal Attention whose new keys are not as many as its queries")
         attention.causal = .lowerRight
       }
     }
@@ -109,7 +110,9 @@ extension LiftingRule {
   }
 
   private static func newKeyLength(_ key: Value, isFlat: Bool, in graph: Graph) -> Dimension? {
-    guard let dimensions = graph.type(of: key).shape.dimensions, dimensions.count == (isFlat ? 3 : 4) else { return nil }
+    guard let dimensions = graph.type(of: key).shape.dimensions, dimensions.count == (isFlat ? 3 : 4) else {
+      return nil
+    }
     return dimensions[isFlat ? 1 : 2]
   }
 }

@@ -29,7 +29,8 @@ extension LiftingRule {
       if let bias = node.input(4) { sum = try node.insert("Add", [sum, bias], in: &graph) }
       let epsilon = try node.number("epsilon") ?? 1e-12
       let result = try node.insert(
-        "LayerNormalization", [sum, node.required(2), node.input(3)], ["axis": .integer(-1), "epsilon": .float(epsilon)],
+        "LayerNormalization", [sum, node.required(2), node.input(3)],
+        ["axis": .integer(-1), "epsilon": .float(epsilon)],
         in: &graph)
       guard node.outputCount == 1 || node.outputCount == 4 else {
         throw ModelError.unsupported("statistics of SkipLayerNormalization")

@@ -80,7 +80,8 @@ struct MovedAttributes: Sendable {
       guard let info = inputs[move.input] else { continue }
       guard let tensor = info.constant else {
         throw ModelError.unsupported(
-          "\(type) takes '\(move.attribute)' as an attribute before operator set \(before), but it is computed at run time")
+          "\(type) takes '\(move.attribute)' as an attribute before operator set \(before), but it is computed at run time"
+        )
       }
       attributes[move.attribute] =
         switch move.content {

@@ -110,7 +110,8 @@ struct ExternalFiles {
   mutating func tensor(at place: ExternalPlace, element: ElementType, shape: [Int]) throws -> Tensor {
     let bytes = try Tensor.elementCount(of: shape, element: element) * element.byteCount
     if let length = place.length {
-      try require(length == bytes, "\(element.rawValue)\(shape) takes \(bytes) bytes, but the length given is \(length)")
+      try require(
+        length == bytes, "\(element.rawValue)\(shape) takes \(bytes) bytes, but the length given is \(length)")
     }
     let storage = try file(place.location)
     return try locating("'\(place.location)'") {
