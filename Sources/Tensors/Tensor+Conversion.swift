@@ -3,17 +3,17 @@ extension Tensor {
   public func doubles() throws -> [Double] {
     switch element {
     case .float64: try values(as: Double.self)
-    case .float32: try values(as: Float.self).map(Double.init)
-    case .float16: try values(as: Float16.self).map(Double.init)
+    case .float32: try values(as: Float.self).map { Double($0) }
+    case .float16: try values(as: Float16.self).map { Double($0) }
     case .bfloat16: try values(as: BFloat16.self).map { Double($0.float) }
-    case .int64: try values(as: Int64.self).map(Double.init)
-    case .int32: try values(as: Int32.self).map(Double.init)
-    case .int16: try values(as: Int16.self).map(Double.init)
-    case .int8: try values(as: Int8.self).map(Double.init)
-    case .uint64: try values(as: UInt64.self).map(Double.init)
-    case .uint32: try values(as: UInt32.self).map(Double.init)
-    case .uint16: try values(as: UInt16.self).map(Double.init)
-    case .uint8: try values(as: UInt8.self).map(Double.init)
+    case .int64: try values(as: Int64.self).map { Double($0) }
+    case .int32: try values(as: Int32.self).map { Double($0) }
+    case .int16: try values(as: Int16.self).map { Double($0) }
+    case .int8: try values(as: Int8.self).map { Double($0) }
+    case .uint64: try values(as: UInt64.self).map { Double($0) }
+    case .uint32: try values(as: UInt32.self).map { Double($0) }
+    case .uint16: try values(as: UInt16.self).map { Double($0) }
+    case .uint8: try values(as: UInt8.self).map { Double($0) }
     case .bool: try booleans().map { $0 ? 1 : 0 }
     case .unknown: throw ModelError.unsupported("elements of an unknown type")
     }
@@ -22,10 +22,10 @@ extension Tensor {
   /// The elements of an integer or boolean tensor; throws where one does not fit into `Int`.
   public func integers() throws -> [Int] {
     switch element {
-    case .int64: return try values(as: Int64.self).map(Int.init)
-    case .int32: return try values(as: Int32.self).map(Int.init)
-    case .int16: return try values(as: Int16.self).map(Int.init)
-    case .int8: return try values(as: Int8.self).map(Int.init)
+    case .int64: return try values(as: Int64.self).map { Int($0) }
+    case .int32: return try values(as: Int32.self).map { Int($0) }
+    case .int16: return try values(as: Int16.self).map { Int($0) }
+    case .int8: return try values(as: Int8.self).map { Int($0) }
     case .uint64:
       return try values(as: UInt64.self).map { value in
         guard let integer = Int(exactly: value) else {
@@ -33,9 +33,9 @@ extension Tensor {
         }
         return integer
       }
-    case .uint32: return try values(as: UInt32.self).map(Int.init)
-    case .uint16: return try values(as: UInt16.self).map(Int.init)
-    case .uint8: return try values(as: UInt8.self).map(Int.init)
+    case .uint32: return try values(as: UInt32.self).map { Int($0) }
+    case .uint16: return try values(as: UInt16.self).map { Int($0) }
+    case .uint8: return try values(as: UInt8.self).map { Int($0) }
     case .bool: return try booleans().map { $0 ? 1 : 0 }
     default: throw ModelError.invalid("a tensor of integers was expected, this is \(element.rawValue)\(shape)")
     }
