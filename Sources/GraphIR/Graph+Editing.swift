@@ -206,7 +206,7 @@ extension ValueInfo {
     }
     if var elements = symbols {
       for index in elements.indices where elements[index].isUnknown {
-        elements[index] = Dimension(symbol: "\(label).e\(index)")
+        elements[index] = Dimension(content: "\(label.dropFirst()).\(index)")
       }
       symbols = elements
     }

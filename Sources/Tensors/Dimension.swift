@@ -208,7 +208,7 @@ public struct Dimension: Hashable, Sendable, ExpressibleByIntegerLiteral {
     case (.some, .some): return nil
     case (.some, nil): return left
     case (nil, .some): return right
-    case (nil, nil): return left.isUnknown || right.isUnknown ? .unknown : apply(.maximum, [left, right])
+    case (nil, nil): return left.isUnknown || right.isUnknown ? .unknown : maximum(left, right)
     }
   }
 

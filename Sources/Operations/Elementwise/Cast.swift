@@ -1,0 +1,94 @@
+import GraphIR
+import Tensors
+
+/// The elements converted to another type.
+///
+/// Floats become integers by cutting off towards zero, integers wrap around in a narrower type, anything but 0 is true.
+public struct Cast: GraphOperation {
+  public var to = ElementType.float32
+  /// Of meaning for 8-bit floats only.
+  public var saturate = true
+
+  public init() {}
+
+  public init(to element: ElementType) { to = element }
+
+  public static let schema = Schema<Self>(
+    "Cast", inputs: ["input"], attributes: [.init("to", \.to), .init("saturate", \.saturate)],
+    spellings: [.onnx("Cast", since: 6), .openVINO("Convert", attributes: ["to": "destination_type"])])
+
+  public func infer(_ inputs: Operands<ValueInfo>) throws -> [ValueInfo] {
+    let input = try inputs[0]
+    return [ValueInfo(TensorType(to, input.shape), contents: contents(of: input))]
+  }
+
+  /// Integers keep their expressions: none that a shape holds is too large for the narrower type.
+  private func contents(of input: ValueInfo) -> [Dimension]? {
+    guard to == .bool else { return input.element == .bool ? nil : input.contents }
+    return input.contents?.map { element in
+      element.equals(0).map { $0 ? 0 : 1 } ?? .unknown
+    }
+  }
+
+  public func evaluate(_ inputs: Operands<Tensor>) throws -> [Tensor] {
+    let input = try inputs[0]
+    return [input.element == to ? input : try convert(input, to: to)]
+  }
+}
+
+/// `tensor` with its elements converted to `element`.
+func convert(_ tensor: Tensor, to element: ElementType) throws -> Tensor {
+  if element == .bool {
+    return tensor.element == .bool ? tensor : try Truth(tensor: tensor).dispatch(on: tensor.element)
+  }
+  if tensor.element == .bool {
+    let bytes = try tensor.withBooleans { values in
+      try Tensor.filled(UInt8.self, tensor.shape) { result in
+        for i in 0..<values.count { result[i] = values[i] != 0 ? 1 : 0 }
+      }
+    }
+    return try convert(bytes, to: element)
+  }
+  return try ConversionSource(tensor: tensor, element: element).dispatch(on: tensor.element)
+}
+
+private struct Truth: NumberComputation {
+  let tensor: Tensor
+
+  func run<Scalar: NumberScalar>(_ type: Scalar.Type) throws -> Tensor {
+    try tensor.withElements(as: Scalar.self) { values in
+      try Tensor.filledBooleans(tensor.shape) { result in
+        for i in 0..<values.count { result[i] = values[i].number == .zero ? 0 : 1 }
+      }
+    }
+  }
+}
+
+private struct ConversionSource: NumberComputation {
+  let tensor: Tensor
+  let element: ElementType
+
+  func run<Scalar: NumberScalar>(_ type: Scalar.Type) throws -> Tensor {
+    try ConversionTarget<Scalar>(tensor: tensor).dispatch(on: element)
+  }
+}
+
+private struct ConversionTarget<Source: NumberScalar>: NumberComputation {
+  let tensor: Tensor
+
+  func run<Scalar: NumberScalar>(_ type: Scalar.Type) throws -> Tensor {
+    try tensor.withElements(as: Source.self) { values in
+      try Tensor.filled(Scalar.self, tensor.shape) { result in
+        for i in 0..<values.count { result[i] = Scalar(number: values[i].number.converted(to: Scalar.Number.self)) }
+      }
+    }
+  }
+}
+
+extension Arithmetic {
+  /// The number in another type: between integers it wraps around, else it goes through `Double`.
+  @inline(__always)
+  fileprivate func converted<Other: Arithmetic>(to type: Other.Type) -> Other {
+    Self.isInteger && Other.isInteger ? Other(wrapping: wrapped) : Other(double: double)
+  }
+}

@@ -1,0 +1,15 @@
+import GraphIR
+
+/// x · sigmoid(`alpha`·x), also called SiLU where `alpha` is 1.
+public struct Swish: UnaryRealOperation {
+  public var alpha = 1.0
+
+  public init() {}
+
+  public init(alpha: Double) { self.alpha = alpha }
+
+  public static let schema = Schema<Self>(
+    "Swish", inputs: ["input"], attributes: [.init("alpha", \.alpha)], spellings: [.onnx("Swish", since: 24)])
+
+  func apply<Number: RealArithmetic>(_ value: Number) -> Number { value * logistic(Number(alpha) * value) }
+}

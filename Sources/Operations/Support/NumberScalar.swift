@@ -1,0 +1,103 @@
+import Tensors
+
+/// An element type as it is stored, with the type it is computed with.
+protocol NumberScalar: TensorScalar {
+  associatedtype Number: Arithmetic
+  var number: Number { get }
+  init(number: Number)
+}
+
+/// A floating-point element type: 64 bits compute in `Double`, all others in `Float`.
+protocol RealScalar: NumberScalar where Number: RealArithmetic {}
+
+extension NumberScalar where Number == Self {
+  @inline(__always) var number: Self { self }
+  @inline(__always) init(number: Self) { self = number }
+}
+
+extension Double: RealScalar { typealias Number = Double }
+extension Float: RealScalar { typealias Number = Float }
+
+extension Float16: RealScalar {
+  @inline(__always) var number: Float { Float(self) }
+  @inline(__always) init(number: Float) { self.init(number) }
+}
+
+extension BFloat16: RealScalar {
+  @inline(__always) var number: Float { float }
+  @inline(__always) init(number: Float) { self.init(number) }
+}
+
+extension Int64: NumberScalar { typealias Number = Int64 }
+extension Int32: NumberScalar { typealias Number = Int32 }
+extension Int16: NumberScalar { typealias Number = Int16 }
+extension Int8: NumberScalar { typealias Number = Int8 }
+extension UInt64: NumberScalar { typealias Number = UInt64 }
+extension UInt32: NumberScalar { typealias Number = UInt32 }
+extension UInt16: NumberScalar { typealias Number = UInt16 }
+extension UInt8: NumberScalar { typealias Number = UInt8 }
+
+/// A computation that is written once for every numeric element type.
+protocol NumberComputation {
+  associatedtype Result
+  func run<Scalar: NumberScalar>(_ type: Scalar.Type) throws -> Result
+}
+
+/// A computation that is written once for every floating-point element type.
+protocol RealComputation {
+  associatedtype Result
+  func run<Scalar: RealScalar>(_ type: Scalar.Type) throws -> Result
+}
+
+/// A computation that only moves elements, whose meaning does not matter: written once for every width.
+protocol WordComputation {
+  associatedtype Result
+  func run<Word: TensorScalar & FixedWidthInteger>(_ type: Word.Type) throws -> Result
+}
+
+extension NumberComputation {
+  /// Runs the computation with the Swift type of `element`.
+  func dispatch(on element: ElementType) throws -> Result {
+    switch element {
+    case .float64: try run(Double.self)
+    case .float32: try run(Float.self)
+    case .float16: try run(Float16.self)
+    case .bfloat16: try run(BFloat16.self)
+    case .int64: try run(Int64.self)
+    case .int32: try run(Int32.self)
+    case .int16: try run(Int16.self)
+    case .int8: try run(Int8.self)
+    case .uint64: try run(UInt64.self)
+    case .uint32: try run(UInt32.self)
+    case .uint16: try run(UInt16.self)
+    case .uint8: try run(UInt8.self)
+    case .bool, .unknown: throw ModelError.invalid("numbers were expected, found \(element.rawValue)")
+    }
+  }
+}
+
+extension RealComputation {
+  /// Runs the computation with the Swift type of `element`.
+  func dispatch(on element: ElementType) throws -> Result {
+    switch element {
+    case .float64: try run(Double.self)
+    case .float32: try run(Float.self)
+    case .float16: try run(Float16.self)
+    case .bfloat16: try run(BFloat16.self)
+    default: throw ModelError.invalid("floating-point numbers were expected, found \(element.rawValue)")
+    }
+  }
+}
+
+extension WordComputation {
+  /// Runs the computation with an unsigned integer as wide as `element`.
+  func dispatch(on element: ElementType) throws -> Result {
+    switch element.byteCount {
+    case 1: try run(UInt8.self)
+    case 2: try run(UInt16.self)
+    case 4: try run(UInt32.self)
+    case 8: try run(UInt64.self)
+    default: throw ModelError.unsupported("elements of an unknown type")
+    }
+  }
+}
