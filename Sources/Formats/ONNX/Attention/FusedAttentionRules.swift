@@ -2,11 +2,11 @@ import GraphIR
 import Operations
 import Tensors
 
-extension LiftingRule {
+extension ONNXLiftingRule {
   /// Attention that a file holds fused already becomes `FlashAttention`, with views around it where the layout differs.
-  static let fusedAttention: [LiftingRule] = [
-    LiftingRule("Attention") { node, graph in try liftStandardAttention(node, in: &graph) },
-    LiftingRule("MultiHeadAttention", domain: "com.microsoft") { node, graph in
+  static let fusedAttention: [ONNXLiftingRule] = [
+    ONNXLiftingRule("Attention") { node, graph in try liftStandardAttention(node, in: &graph) },
+    ONNXLiftingRule("MultiHeadAttention", domain: "com.microsoft") { node, graph in
       [try liftMultiHeadAttention(node, in: &graph)]
     },
   ]

@@ -1,30 +1,30 @@
 import GraphIR
 import Tensors
 
-extension LiftingRule {
+extension ONNXLiftingRule {
   private static let contrib = "com.microsoft"
 
   /// Rules for the operators that ONNX Runtime's optimizer writes; what they can't say stays opaque.
-  static let microsoft: [LiftingRule] = [
-    LiftingRule("Gelu", domain: contrib) { node, graph in
+  static let microsoft: [ONNXLiftingRule] = [
+    ONNXLiftingRule("Gelu", domain: contrib) { node, graph in
       [try node.insert("Gelu", [node.required(0)], in: &graph)]
     },
-    LiftingRule("BiasGelu", domain: contrib) { node, graph in
+    ONNXLiftingRule("BiasGelu", domain: contrib) { node, graph in
       let sum = try node.insert("Add", [node.required(0), node.required(1)], in: &graph)
       return [try node.insert("Gelu", [sum], in: &graph)]
     },
-    LiftingRule("FastGelu", domain: contrib) { node, graph in
+    ONNXLiftingRule("FastGelu", domain: contrib) { node, graph in
       var data = try node.required(0)
       if let bias = node.input(1) { data = try node.insert("Add", [data, bias], in: &graph) }
       return [try node.insert("Gelu", [data], ["approximate": .string("tanh")], in: &graph)]
     },
-    LiftingRule("QuickGelu", domain: contrib) { node, graph in
+    ONNXLiftingRule("QuickGelu", domain: contrib) { node, graph in
       let data = try node.required(0)
       let alpha = try node.scalar(node.number("alpha") ?? 1.702, like: data, in: &graph)
       let gate = try node.insert("Sigmoid", [node.insert("Mul", [data, alpha], in: &graph)], in: &graph)
       return [try node.insert("Mul", [data, gate], in: &graph)]
     },
-    LiftingRule("SkipLayerNormalization", domain: contrib) { node, graph in
+    ONNXLiftingRule("SkipLayerNormalization", domain: contrib) { node, graph in
       var sum = try node.insert("Add", [node.required(0), node.required(1)], in: &graph)
       if let bias = node.input(4) { sum = try node.insert("Add", [sum, bias], in: &graph) }
       let epsilon = try node.number("epsilon") ?? 1e-12
@@ -37,14 +37,14 @@ extension LiftingRule {
       }
       return node.outputCount == 1 ? [result] : [result, nil, nil, sum]
     },
-    LiftingRule("LayerNormalization", domain: contrib) { node, graph in
+    ONNXLiftingRule("LayerNormalization", domain: contrib) { node, graph in
       guard node.outputCount == 1 else { throw ModelError.unsupported("statistics of LayerNormalization") }
       let attributes: [String: AttributeValue] = [
         "axis": .integer(try node.integer("axis") ?? -1), "epsilon": .float(try node.number("epsilon") ?? 1e-5),
       ]
       return [try node.insert("LayerNormalization", node.inputs, attributes, in: &graph)]
     },
-    LiftingRule("FusedMatMul", domain: contrib) { node, graph in
+    ONNXLiftingRule("FusedMatMul", domain: contrib) { node, graph in
       guard try node.integer("transBatchA") ?? 0 == 0, try node.integer("transBatchB") ?? 0 == 0 else {
         throw ModelError.unsupported("FusedMatMul that moves batch axes")
       }

@@ -1,10 +1,10 @@
 import GraphIR
 import Tensors
 
-extension LiftingRule {
+extension ONNXLiftingRule {
   /// Rules for operators of ONNX's own domain whose meaning or form changed by more than moved attributes.
-  static let standard: [LiftingRule] = [
-    LiftingRule("Constant") { node, graph in
+  static let standard: [ONNXLiftingRule] = [
+    ONNXLiftingRule("Constant") { node, graph in
       guard let (attribute, value) = node.attributes.first, node.attributes.count == 1 else {
         throw ModelError.unsupported("a constant that is no tensor")
       }
@@ -19,57 +19,57 @@ extension LiftingRule {
         }
       return [try graph.addConstant(tensor, name: node.name, origin: node.origin)]
     },
-    LiftingRule("Pad", before: 2) { node, graph in
+    ONNXLiftingRule("Pad", before: 2) { node, graph in
       if let pads = node.attributes.removeValue(forKey: "paddings") {
         node.setInput(1, try node.constant([Int](attribute: pads), in: &graph))
       }
       return nil
     },
-    LiftingRule("Concat", before: 4) { node, _ in
+    ONNXLiftingRule("Concat", before: 4) { node, _ in
       if node.attributes["axis"] == nil { node.attributes["axis"] = .integer(1) }
       return nil
     },
-    LiftingRule("Tile", before: 6) { _, _ in throw ModelError.unsupported("Tile along one axis") },
-    LiftingRule(
+    ONNXLiftingRule("Tile", before: 6) { _, _ in throw ModelError.unsupported("Tile along one axis") },
+    ONNXLiftingRule(
       "Add", "Sub", "Mul", "Div", "Pow", "And", "Or", "Xor", "Equal", "Less", "Greater", "PRelu", before: 7
     ) { node, graph in
       try alignOldBroadcast(&node, in: graph)
       return nil
     },
-    LiftingRule("Gemm", before: 7) { node, _ in
+    ONNXLiftingRule("Gemm", before: 7) { node, _ in
       node.attributes["broadcast"] = nil
       return nil
     },
-    LiftingRule("BatchNormalization", "Dropout", before: 7) { node, _ in
+    ONNXLiftingRule("BatchNormalization", "Dropout", before: 7) { node, _ in
       guard try node.integer("is_test") ?? 0 != 0, try node.integer("spatial") ?? 1 == 1 else {
         throw ModelError.unsupported("\(node.type) in training")
       }
       return nil
     },
-    LiftingRule("Upsample") { node, graph in
+    ONNXLiftingRule("Upsample") { node, graph in
       let mode = try node.string("mode") ?? "nearest"
       return [try resize(node, scales: node.required(1), mode: mode, in: &graph)]
     },
-    LiftingRule("Resize", before: 11) { node, graph in
+    ONNXLiftingRule("Resize", before: 11) { node, graph in
       let mode = try node.string("mode") ?? "nearest"
       return [try resize(node, scales: node.required(1), mode: mode, in: &graph)]
     },
-    LiftingRule("Scatter") { node, _ in
+    ONNXLiftingRule("Scatter") { node, _ in
       node.type = "ScatterElements"
       return nil
     },
-    LiftingRule("Dropout", before: 12) { node, _ in
+    ONNXLiftingRule("Dropout", before: 12) { node, _ in
       node.attributes["ratio"] = nil
       return nil
     },
-    LiftingRule("Softmax", "LogSoftmax", "Hardmax", before: 13) { node, graph in
+    ONNXLiftingRule("Softmax", "LogSoftmax", "Hardmax", before: 13) { node, graph in
       try liftFlattenedNormalization(&node, in: &graph)
     },
-    LiftingRule("Split", before: 18) { node, _ in
+    ONNXLiftingRule("Split", before: 18) { node, _ in
       if node.input(1) == nil { node.attributes["num_outputs"] = .integer(node.outputCount) }
       return nil
     },
-    LiftingRule("GroupNormalization", before: 21) { node, graph in
+    ONNXLiftingRule("GroupNormalization", before: 21) { node, graph in
       try liftGroupNormalization(&node, in: &graph)
     },
   ]

@@ -196,7 +196,7 @@ struct ONNXImporter {
           inputs: Array(inputs.prefix((inputs.lastIndex { $0 != nil } ?? -1) + 1)),
           attributes: try attributes(of: node), outputCount: outputCount, name: source.name,
           origin: Origin(sources: [source]))
-        if let results = try LiftingRule.apply(to: &lifted, in: &graph) { return results }
+        if let results = try ONNXLiftingRule.apply(to: &lifted, in: &graph) { return results }
         if let id = try addKnown(lifted) { return graph[id].values }
       } catch let error as ModelError where error.kind == .unsupported {
         // What can't be said in canonical operations is kept as it is, and reported where it would have to run.

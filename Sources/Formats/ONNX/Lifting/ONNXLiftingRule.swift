@@ -2,7 +2,7 @@ import GraphIR
 import Tensors
 
 /// How nodes of old operator sets, or of domains other than ONNX's own, become canonical operations.
-struct LiftingRule: Sendable {
+struct ONNXLiftingRule: Sendable {
   let types: [String]
   let domain: String
   /// The version from which on the rule no longer applies; nil: it always does.
@@ -26,8 +26,8 @@ struct LiftingRule: Sendable {
   }
 
   /// Rules by what they apply to, the one for the oldest version first.
-  private static let table: [Key: [LiftingRule]] = {
-    var table: [Key: [LiftingRule]] = [:]
+  private static let table: [Key: [ONNXLiftingRule]] = {
+    var table: [Key: [ONNXLiftingRule]] = [:]
     for rule in standard + microsoft + fusedAttention {
       for type in rule.types { table[Key(domain: rule.domain, type: type), default: []].append(rule) }
     }
