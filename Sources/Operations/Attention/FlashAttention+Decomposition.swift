@@ -71,7 +71,8 @@ extension FlashAttention: CompositeOperation {
       own.count == 4, wanted.count == 4
     else { throw ModelError.unsupported("attention of unknown rank") }
     guard own[1] != wanted[1] else { return value }
-    guard let heads = wanted[1].constant, let keyHeads = own[1].constant, let size = own[3].constant, keyHeads > 0 else {
+    guard let heads = wanted[1].constant, let keyHeads = own[1].constant, let size = own[3].constant, keyHeads > 0
+    else {
       throw ModelError.unsupported("grouped heads of unknown number or size")
     }
     func constant(_ integers: [Int]) throws -> Value {
