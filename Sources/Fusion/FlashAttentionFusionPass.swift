@@ -1,12 +1,112 @@
 import GraphIR
 import Operations
 import Rewriting
+import Tensors
 
 /// Recognises attention spelled out, anchored at its softmax, and replaces it with `FlashAttention`.
+///
+/// From each softmax it walks up to the product of queries and keys and down to the product with the values, collects what
+/// happens to the scores on the way, and follows what every dimension means, so that one mechanism covers all layouts.
 public struct FlashAttentionFusionPass: FusionPass {
   public let name = "FlashAttentionFusionPass"
 
   public init() {}
 
-  public func run(on graph: inout Graph) throws -> [FusionDecision] { [] }
+  public func run(on graph: inout Graph) throws -> [FusionDecision] {
+    let live = graph.liveNodes()
+    var names = Set(graph.nodes.map(\.name))
+    var decisions: [FusionDecision] = []
+    let anchors = graph.nodes.filter { $0.operation is Softmax || $0.operation is FlashAttention }
+    for node in anchors {
+      let anchor = node.origin.sources.first?.name ?? node.label
+      guard node.operation is Softmax else {
+        decisions.append(
+          FusionDecision(pass: name, verdict: .alreadyFused, anchor: anchor, nodes: graph.sourceNames([node.id])))
+        continue
+      }
+      switch AttentionMatcher(graph: graph, live: live).match(node.id) {
+      case .found(let match):
+        let result = FlashAttentionFusionPass.resultName(for: anchor, avoiding: &names)
+        decisions.append(try fuse(match, anchor: anchor, name: result, in: &graph))
+      case .declined(let reason, let nodes):
+        decisions.append(
+          FusionDecision(
+            pass: name, verdict: .declined, anchor: anchor, nodes: graph.sourceNames(nodes), reason: reason))
+      case .other(let reason):
+        decisions.append(FusionDecision(pass: name, verdict: .notAttention, anchor: anchor, reason: reason))
+      }
+    }
+    return decisions
+  }
+
+  private func fuse(
+    _ match: AttentionMatch, anchor: String, name result: String, in graph: inout Graph
+  ) throws -> FusionDecision {
+    let nodes = graph.sourceNames(match.nodes)
+    let builder = LayoutBuilder(
+      graph: Graph(), axes: match.axes, pass: name, prefix: result, measures: [match.query, match.key, match.value])
+    var rewriter = AttentionRewriter(match: match, builder: builder)
+    swap(&rewriter.builder.graph, &graph)
+    defer { swap(&rewriter.builder.graph, &graph) }
+    let origin = Origin(sources: rewriter.builder.graph.sources(match.nodes), passes: [name])
+    do {
+      let fused = try rewriter.rewrite(name: result, origin: origin)
+      let attention = rewriter.builder.graph.summary(of: fused)
+      let types = rewriter.builder.graph[fused].inputs.prefix(3).compactMap { $0 }.map {
+        rewriter.builder.graph.type(of: $0)
+      }
+      let cost = Cost(
+        query: types[0].shape, key: types[1].shape, value: types[2].shape, element: types[0].element,
+        steps: max(1, match.nodes.count - 2))
+      return FusionDecision(
+        pass: name, verdict: .fused, anchor: anchor, nodes: nodes, result: result, attention: attention, cost: cost)
+    } catch let error as ModelError {
+      // Nothing reads what was added so far; it goes with the other unused nodes.
+      return FusionDecision(
+        pass: name, verdict: .declined, anchor: anchor, nodes: nodes, reason: Reason("not-expressible", error.message))
+    }
+  }
+
+  /// The anchor's name with its last part exchanged, made unique.
+  private static func resultName(for anchor: String, avoiding names: inout Set<String>) -> String {
+    let base = anchor.lastIndex(of: "/").map { String(anchor[...$0]) + "FlashAttention" } ?? anchor + "/FlashAttention"
+    var name = base
+    var number = 2
+    while !names.insert(name).inserted {
+      name = "\(base)_\(number)"
+      number += 1
+    }
+    return name
+  }
+}
+
+extension Graph {
+  /// The source nodes that `nodes` stand for, each once.
+  func sources(_ nodes: [NodeID]) -> [SourceNode] {
+    var seen: Set<SourceNode> = []
+    return nodes.flatMap { self[$0].origin.sources }.filter { seen.insert($0).inserted }
+  }
+
+  func sourceNames(_ nodes: [NodeID]) -> [String] {
+    let sources = sources(nodes)
+    return sources.isEmpty ? nodes.map { self[$0].label } : sources.map(\.name)
+  }
+
+  /// What kind of attention the `FlashAttention` node `id` is.
+  func summary(of id: NodeID) -> AttentionSummary? {
+    let node = self[id]
+    guard let operation = node.operation as? FlashAttention, let query = node.inputs[0], let key = node.inputs[1],
+      let value = node.inputs[2]
+    else { return nil }
+    let has = { (index: Int) in node.inputs.count > index && node.inputs[index] != nil }
+    let masks = (has(3) ? ["additive"] : []) + (has(4) ? ["boolean"] : [])
+    let limited = operation.leftWindow != nil || operation.rightWindow != nil
+    return AttentionSummary(
+      query: type(of: query).shape, key: type(of: key).shape, value: type(of: value).shape,
+      heads: type(of: query).shape.dimensions?[1] ?? .unknown, keyHeads: type(of: key).shape.dimensions?[1] ?? .unknown,
+      scale: operation.scale, causal: operation.causal.rawValue,
+      mask: masks.isEmpty ? "none" : masks.joined(separator: "+"),
+      softcap: operation.softcap > 0 ? operation.softcap : nil,
+      window: limited ? [operation.leftWindow, operation.rightWindow] : nil, sinks: has(5))
+  }
 }

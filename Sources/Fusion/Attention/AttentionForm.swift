@@ -1,0 +1,144 @@
+import GraphIR
+import Operations
+import Rewriting
+import Tensors
+
+/// The steps between first product and softmax, brought into the order in which `FlashAttention` does them:
+/// scale, soft-cap, bias, mask.
+struct AttentionForm {
+  /// A tensor to add to the scores: itself, or made of a mask and an earlier bias.
+  indirect enum Bias {
+    case value(LabelledValue, factor: Double)
+    /// `fill + after` where `mask` hides, `before + after` elsewhere.
+    case filled(mask: [Mask], fill: Double, before: [Bias])
+    case bounded([Bias], below: Double)
+  }
+
+  struct Mask {
+    let condition: LabelledValue
+    /// Which truth of the condition hides a key.
+    let hidden: Bool
+  }
+
+  var scale: Double
+  /// The factor outside tanh, once there was one.
+  var softcap: Double?
+  var queryFactors: [(value: LabelledValue, inverted: Bool)] = []
+  var keyFactors: [(value: LabelledValue, inverted: Bool)] = []
+  var biases: [Bias] = []
+  var masks: [Mask] = []
+  var maskedScore = -Double.infinity
+  var guardsNaN = false
+  /// What exactness rests on, in words.
+  var assumptions: [String] = []
+
+  /// A fill this low takes a score's place even when it is added to it: in 32 bits the score is rounded away.
+  static let absorbingFill = -1e9
+
+  init(scale: Double) { self.scale = scale }
+
+  /// Scale and cap as `FlashAttention` takes them: a·tanh(b·s) is cap·tanh(scale·s / cap).
+  var capped: (scale: Double, softcap: Double) {
+    guard let softcap else { return (scale, 0) }
+    return (scale * softcap, softcap.magnitude)
+  }
+
+  /// Takes in the next step, front to back; throws a `Reason` where attention has no place for it.
+  mutating func apply(_ step: ScoreStep, at node: String, keys: [Axis], queries: [Axis], axes: AxisTable) throws(Reason)
+  {
+    switch step {
+    case .scaled(let factor): try multiply(by: factor, at: node)
+    case .negated: try multiply(by: -1, at: node)
+    case .multiplied(let value, let inverted):
+      guard softcap == nil, biases.isEmpty, masks.isEmpty else {
+        throw Reason(
+          "scaled-after-mask", "the scores are multiplied with a tensor after a mask or soft-cap was applied",
+          node: node,
+          hint: "apply the scale directly to the product")
+      }
+      let value = axes.resolve(value)
+      if !value.holds(axes.resolve(keys)) {
+        queryFactors.append((value, inverted))
+      } else if !value.holds(axes.resolve(queries)) {
+        keyFactors.append((value, inverted))
+      } else {
+        throw Reason(
+          "scores-gated", "the scores are multiplied with a tensor that differs by query and by key", node: node)
+      }
+    case .tanh:
+      guard softcap == nil, biases.isEmpty, masks.isEmpty else {
+        throw Reason(
+          "softcap-after-mask", "tanh is applied to scores that already hold a mask or bias", node: node,
+          hint: "cap the scores before the mask is added")
+      }
+      softcap = 1
+    case .biased(let value, let negated):
+      try absorbMask(at: node)
+      biases.append(.value(value, factor: negated ? -1 : 1))
+    case .masked(let condition, let hidden, let fill):
+      if !masks.isEmpty && fill != maskedScore { try absorbMask(at: node) }
+      masks.append(Mask(condition: condition, hidden: hidden))
+      maskedScore = fill
+    case .bounded(let bound):
+      guard bound <= AttentionForm.absorbingFill else {
+        throw Reason("scores-clamped", "the scores are raised to at least \(bound), which may change them", node: node)
+      }
+      if !masks.isEmpty { maskedScore = max(maskedScore, bound) }
+      if !biases.isEmpty { biases = [.bounded(biases, below: bound)] }
+      assumptions.append("scores before the mask are above \(bound)")
+    }
+  }
+
+  private mutating func multiply(by factor: Double, at node: String) throws(Reason) {
+    guard factor.isFinite, factor != 0 else {
+      throw Reason("scale-not-finite", "the scores are scaled by \(factor)", node: node)
+    }
+    if !masks.isEmpty {
+      guard factor > 0 else {
+        throw Reason(
+          "scaled-after-mask", "masked scores are scaled by \(factor), which turns hidden keys into seen ones",
+          node: node)
+      }
+      maskedScore *= factor
+    }
+    guard factor > 0 || biases.allSatisfy(\.isPlain) else {
+      throw Reason(
+        "scaled-after-mask", "a mask is scaled by \(factor), which turns hidden keys into seen ones", node: node)
+    }
+    biases = biases.map { $0.scaled(by: factor) }
+    if softcap == nil {
+      scale *= factor
+    } else {
+      softcap = softcap.map { $0 * factor }
+    }
+  }
+
+  /// Turns the mask into a bias, so that something may be added after it.
+  private mutating func absorbMask(at node: String) throws(Reason) {
+    guard !masks.isEmpty else { return }
+    guard maskedScore <= AttentionForm.absorbingFill else {
+      throw Reason(
+        "bias-after-mask",
+        "a bias is added after hidden scores were set to \(maskedScore), which is not low enough to stand for a mask",
+        node: node, hint: "add the bias before the mask, or fill with -inf or the type's lowest number")
+    }
+    biases = [.filled(mask: masks, fill: maskedScore, before: biases)]
+    masks = []
+    maskedScore = -.infinity
+  }
+}
+
+extension AttentionForm.Bias {
+  fileprivate var isPlain: Bool {
+    if case .value = self { true } else { false }
+  }
+
+  func scaled(by factor: Double) -> Self {
+    switch self {
+    case .value(let value, let own): .value(value, factor: own * factor)
+    case .filled(let mask, let fill, let before):
+      .filled(mask: mask, fill: fill * factor, before: before.map { $0.scaled(by: factor) })
+    case .bounded(let biases, let bound): .bounded(biases.map { $0.scaled(by: factor) }, below: bound * factor)
+    }
+  }
+}

@@ -1,0 +1,227 @@
+import GraphIR
+import Operations
+import Rewriting
+import Tensors
+
+/// Finds the attention around a softmax, or says why there is none that can be fused.
+struct AttentionMatcher {
+  let graph: Graph
+  let live: Set<NodeID>
+
+  enum Outcome {
+    case found(AttentionMatch)
+    /// An attention by its two products, which can't be fused.
+    case declined(Reason, nodes: [NodeID])
+    /// No attention.
+    case other(Reason)
+  }
+
+  func match(_ softmax: NodeID) -> Outcome {
+    let node = graph[softmax]
+    guard let operation = node.operation as? Softmax, let scores = node.inputs.first.flatMap({ $0 }),
+      let shape = graph.info(of: scores).shape.dimensions,
+      let axis = try? normalizedAxis(operation.axis, rank: shape.count)
+    else { return .other(Reason("unknown-shape", "the rank of the softmax's input is not known", node: node.label)) }
+    var axes = AxisTable()
+    let labels = axes.make(shape)
+    let keys = labels[axis]
+    guard !keys.isEmpty else {
+      return .other(Reason("single-key", "the softmax runs over a dimension of size 1", node: node.label))
+    }
+
+    var up = ScoreWalk(graph: graph, axes: axes, keys: keys)
+    guard let score = up.path(to: LabelledValue(value: scores, labels: labels)) else {
+      return .other(notFromProduct(up.deepest?.node ?? scores.node, axis: axis, rank: shape.count))
+    }
+    var down = WeightWalk(graph: graph, axes: up.axes, keys: keys, isLive: live.contains)
+    guard let weights = down.path(from: LabelledValue(value: Value(softmax), labels: labels)) else {
+      return .other(notIntoProduct(down.deepest?.node, softmax))
+    }
+    axes = down.axes
+    let nodes = (score.nodes + [softmax] + weights.nodes + [weights.product.node]).sorted()
+    do {
+      try checkLeaks(nodes, output: weights.product.node)
+      return .found(try assemble(axes, score, weights, keys: axes.resolve(keys), nodes: nodes))
+    } catch {
+      return .declined(error, nodes: nodes)
+    }
+  }
+
+  private func notFromProduct(_ id: NodeID, axis: Int, rank: Int) -> Reason {
+    let node = graph[id]
+    if Contraction(node, in: graph) != nil {
+      return Reason(
+        "softmax-over-other-axis",
+        "the softmax runs over axis \(axis) of \(rank), which is not the key dimension of the product above it",
+        node: node.label)
+    }
+    return Reason(
+      "no-score-product", "a product of queries and keys was expected above the softmax, found \(graph.kind(of: id))",
+      node: node.label)
+  }
+
+  private func notIntoProduct(_ id: NodeID?, _ softmax: NodeID) -> Reason {
+    guard let id else {
+      return Reason(
+        "no-value-product", "a product with the values was expected below the softmax, found an output",
+        node: graph[softmax].label)
+    }
+    return Reason(
+      "no-value-product", "a product with the values was expected below the softmax, found \(graph.kind(of: id))",
+      node: graph[id].label)
+  }
+
+  /// Everything between the products must be read by nothing outside.
+  private func checkLeaks(_ nodes: [NodeID], output: NodeID) throws(Reason) {
+    let inside = Set(nodes)
+    for id in nodes where id != output {
+      for value in graph[id].values {
+        for use in graph.uses(of: value) {
+          let kind = graph.kind(of: id)
+          switch use {
+          case .output(let index):
+            throw Reason(
+              "scores-used-elsewhere", "the result of this \(kind) is also the output '\(graph.outputs[index].name)'",
+              node: graph[id].label, hint: "export the model without attention weights among its outputs")
+          case .node(let reader, _) where !inside.contains(reader) && live.contains(reader):
+            throw Reason(
+              "scores-used-elsewhere",
+              "the result of this \(kind) is also read by \(graph.kind(of: reader)) '\(graph[reader].label)'",
+              node: graph[id].label)
+          default: break
+          }
+        }
+      }
+    }
+  }
+
+  private func assemble(
+    _ table: AxisTable, _ score: ScorePath, _ weights: WeightPath, keys: [Axis], nodes: [NodeID]
+  ) throws(Reason) -> AttentionMatch {
+    var axes = table
+    let product = score.product
+    let scoreLabels = axes.resolve(score.productLabels)
+    guard let keyPosition = scoreLabels.firstIndex(of: keys) else {
+      throw Reason("axes-mixed", "the keys are mixed with another dimension between the products")
+    }
+    let keyOnLeft = product.leftFree == [product.outputLetters[keyPosition]]
+    var firstLabels = Dictionary(uniqueKeysWithValues: zip(product.outputLetters, scoreLabels))
+    let queryValue = product.operand(left: !keyOnLeft)
+    let features = try axes.own(
+      product.summed, of: queryValue, product.letters(ofLeft: !keyOnLeft), in: graph, into: &firstLabels)
+    // The innermost dimension that only the queries have is their own; further ones are groups.
+    guard let row = product.free(ofLeft: !keyOnLeft).last else {
+      throw Reason(
+        "no-query-axis", "the product has no dimension of its own for the queries", node: graph[product.node].label)
+    }
+    let query = try axes.operand(product, left: !keyOnLeft, firstLabels, in: graph)
+    let key = try axes.operand(product, left: keyOnLeft, firstLabels, in: graph)
+
+    let second = weights.product
+    let onLeft = weights.weightsOnLeft
+    var secondLabels = Dictionary(
+      uniqueKeysWithValues: zip(second.letters(ofLeft: onLeft), axes.resolve(weights.weights.labels)))
+    let valueValue = second.operand(left: !onLeft)
+    let values = try axes.own(
+      second.free(ofLeft: !onLeft), of: valueValue, second.letters(ofLeft: !onLeft), in: graph, into: &secondLabels)
+    // A batch dimension that the weights lack, or have at size 1, comes from the values.
+    let lacking = second.letters(ofLeft: !onLeft).filter { secondLabels[$0]?.isEmpty ?? true }
+    _ = try axes.own(lacking, of: valueValue, second.letters(ofLeft: !onLeft), in: graph, into: &secondLabels)
+    let value = try axes.operand(second, left: !onLeft, secondLabels, in: graph)
+    let output = LabelledValue(value: second.output, labels: second.outputLetters.map { secondLabels[$0] ?? [] })
+
+    let queryViews = axes.views(of: query, in: graph)
+    let keyViews = axes.views(of: key, in: graph)
+    let valueViews = axes.views(of: value, in: graph)
+    let queries = axes.resolve(firstLabels[row] ?? [])
+    let resolvedKeys = axes.resolve(keys)
+    let resolvedFeatures = axes.resolve(features)
+    let resolvedValues = axes.resolve(values)
+    let resolvedOutput = axes.resolve(output)
+
+    var form = AttentionForm(scale: product.scale)
+    for (step, id) in score.steps {
+      try form.apply(step, at: graph[id].label, keys: resolvedKeys, queries: queries, axes: axes)
+    }
+    var outputScale = second.scale
+    var factors: [(value: LabelledValue, inverted: Bool)] = []
+    for (step, id) in weights.steps {
+      switch step {
+      case .scaled(let factor): outputScale *= factor
+      case .guarded: form.guardsNaN = true
+      case .multiplied(let factor, let inverted):
+        let factor = axes.resolve(factor)
+        guard !factor.holds(resolvedKeys) else {
+          throw Reason(
+            "weights-gated", "the weights are multiplied with a tensor that differs by key", node: graph[id].label)
+        }
+        factors.append((factor, inverted))
+      }
+    }
+
+    let own = Set(resolvedKeys + queries + resolvedFeatures + resolvedValues)
+    // What keys and values have at the least: expansions of both peeled off.
+    let batch = { (views: [OperandView]) -> Set<Axis> in
+      views.map { Set(axes.resolve($0.source.labels).joined()).subtracting(own) }.min { $0.count < $1.count } ?? []
+    }
+    let shared = batch(keyViews).union(batch(valueViews))
+    guard !axes.resolve(value).holds(queries) else {
+      throw Reason("axes-mixed", "the values differ by query", node: graph[second.node].label)
+    }
+    // The batch dimensions: all but the values' own and the queries'.
+    var dimensions = zip(second.outputLetters, resolvedOutput.labels).filter {
+      !second.free(ofLeft: !onLeft).contains($0.0)
+    }
+    let innermost = second.free(ofLeft: onLeft).last
+    dimensions.removeAll { letter, label in queries.isEmpty ? letter == innermost : label == queries }
+    let roles = AxisRoles(
+      dimensions: dimensions.map { $0.1.filter { !own.contains($0) } }, shared: shared, queries: queries,
+      keys: resolvedKeys, features: resolvedFeatures, values: resolvedValues)
+    guard let bestQuery = queryViews.cheapest(to: roles.query, axes: axes),
+      let bestKey = keyViews.cheapest(to: roles.key, axes: axes),
+      let bestValue = valueViews.cheapest(to: roles.value, axes: axes)
+    else { throw Reason("axes-mixed", "queries, keys and values don't have the dimensions of one attention") }
+    form.scale *= bestQuery.scale * bestKey.scale
+    return AttentionMatch(
+      axes: axes, query: bestQuery.source, key: bestKey.source, value: bestValue.source, form: form,
+      outputFactors: factors, outputScale: outputScale * bestValue.scale, output: resolvedOutput, roles: roles,
+      nodes: nodes)
+  }
+}
+
+extension AxisTable {
+  /// Gives the dimensions `letters` of an operand axes of their own, and returns these.
+  fileprivate mutating func own(
+    _ letters: [Int], of operand: Value, _ operandLetters: [Int], in graph: Graph, into labels: inout [Int: [Axis]]
+  ) throws(Reason) -> [Axis] {
+    guard let shape = graph.info(of: operand).shape.dimensions else {
+      throw Reason("unknown-shape", "the rank of an operand is not known", node: graph[operand.node].label)
+    }
+    var own: [Axis] = []
+    for letter in letters {
+      guard let index = operandLetters.firstIndex(of: letter) else { continue }
+      let axis = make(shape[index])
+      labels[letter] = axis
+      own += axis
+    }
+    return own
+  }
+
+  fileprivate func operand(
+    _ product: Contraction, left: Bool, _ labels: [Int: [Axis]], in graph: Graph
+  ) throws(Reason) -> LabelledValue {
+    let value = product.operand(left: left)
+    guard let shape = graph.info(of: value).shape.dimensions else {
+      throw Reason("unknown-shape", "the rank of an operand is not known", node: graph[value.node].label)
+    }
+    return LabelledValue(value: value, labels: self.labels(product.letters(ofLeft: left), labels, shape: shape))
+  }
+}
+
+extension Graph {
+  /// What the source calls the operation of a node, for messages.
+  func kind(of id: NodeID) -> String {
+    let node = self[id]
+    return node.origin.sources.first?.type ?? OperationDescriptor.of(node.operation).name
+  }
+}

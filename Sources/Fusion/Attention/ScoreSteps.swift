@@ -1,0 +1,180 @@
+import GraphIR
+import Operations
+import Rewriting
+import Tensors
+
+/// One thing that happens to the scores between the first product and the softmax.
+enum ScoreStep {
+  case scaled(by: Double)
+  /// Multiplied with, or divided by, a tensor.
+  case multiplied(by: LabelledValue, inverted: Bool)
+  /// A tensor added, or subtracted.
+  case biased(by: LabelledValue, negated: Bool)
+  /// `fill` put where `condition` is `hidden`.
+  case masked(by: LabelledValue, hidden: Bool, fill: Double)
+  case tanh
+  /// Raised to at least a bound.
+  case bounded(below: Double)
+  case negated
+}
+
+/// The way from the first product to the softmax.
+struct ScorePath {
+  let product: Contraction
+  /// The labels of the product's output.
+  let productLabels: AxisLabels
+  /// What happens to the scores, first things first, each with the node that does it.
+  var steps: [(step: ScoreStep, node: NodeID)]
+  /// Every node on the way, the product's included.
+  var nodes: [NodeID]
+}
+
+/// Walks from the scores upwards to the product they come from.
+struct ScoreWalk {
+  let graph: Graph
+  var axes: AxisTable
+  /// The labels of the keys: the dimension the softmax normalises.
+  let keys: [Axis]
+  /// How many more nodes may be looked at: a backstop against graphs in which every addition has two deep operands.
+  private var budget = 256
+  /// The node farthest from the softmax at which a walk ended without a product, and the depth it lies at.
+  private(set) var deepest: (node: NodeID, depth: Int)?
+
+  init(graph: Graph, axes: AxisTable, keys: [Axis]) {
+    self.graph = graph
+    self.axes = axes
+    self.keys = keys
+  }
+
+  /// The way to `scores`, nil where no product with a dimension for the keys lies above.
+  mutating func path(to scores: LabelledValue, depth: Int = 0) -> ScorePath? {
+    guard budget > 0, depth < 64 else { return nil }
+    budget -= 1
+    let node = graph[scores.value.node]
+    if let product = Contraction(node, in: graph) {
+      return path(from: product, labels: axes.resolve(scores.labels), depth: depth)
+    }
+    let before = axes
+    if let source = axes.upstream(scores, in: graph) {
+      if var path = path(to: source, depth: depth + 1) {
+        path.nodes.append(node.id)
+        return path
+      }
+      axes = before
+      return nil
+    }
+    for (step, source) in steps(of: node, labels: scores.labels) {
+      if var path = path(to: source, depth: depth + 1) {
+        path.steps.append((step, node.id))
+        path.nodes.append(node.id)
+        return path
+      }
+      axes = before
+    }
+    stopped(at: node.id, depth)
+    return nil
+  }
+
+  private mutating func stopped(at node: NodeID, _ depth: Int) {
+    if depth >= deepest?.depth ?? 0 { deepest = (node, depth) }
+  }
+
+  /// The product itself: its output must have one dimension that runs over the keys and nothing else, from one operand alone.
+  private mutating func path(from product: Contraction, labels: AxisLabels, depth: Int) -> ScorePath? {
+    let keys = axes.resolve(keys)
+    guard let position = labels.firstIndex(of: keys), !keys.isEmpty else {
+      stopped(at: product.node, depth)
+      return nil
+    }
+    let letter = product.outputLetters[position]
+    guard product.leftFree == [letter] || product.rightFree == [letter], !product.summed.isEmpty else {
+      stopped(at: product.node, depth)
+      return nil
+    }
+    return ScorePath(product: product, productLabels: labels, steps: [], nodes: [product.node])
+  }
+
+  /// What `node` may be doing to scores with `labels`, each possibility with the scores it would do it to.
+  private func steps(of node: Node, labels: AxisLabels) -> [(ScoreStep, LabelledValue)] {
+    let inputs = node.inputs.compactMap { $0 }
+    switch node.operation {
+    case is Mul where inputs.count == 2:
+      return [(0, 1), (1, 0)].compactMap { path, other in
+        guard let source = labelled(inputs[path], in: labels) else { return nil }
+        if let factor = graph.info(of: inputs[other]).scalar { return (.scaled(by: factor), source) }
+        return labelled(inputs[other], in: labels).map { (.multiplied(by: $0, inverted: false), source) }
+      }
+    case is Div where inputs.count == 2:
+      guard let source = labelled(inputs[0], in: labels) else { return [] }
+      if let divisor = graph.info(of: inputs[1]).scalar { return [(.scaled(by: 1 / divisor), source)] }
+      return labelled(inputs[1], in: labels).map { [(.multiplied(by: $0, inverted: true), source)] } ?? []
+    case is Add where inputs.count == 2:
+      return [(0, 1), (1, 0)].compactMap { path, other in
+        guard let source = labelled(inputs[path], in: labels), let bias = labelled(inputs[other], in: labels) else {
+          return nil
+        }
+        return (.biased(by: bias, negated: false), source)
+      }
+    case is Sub where inputs.count == 2:
+      return [(0, 1), (1, 0)].compactMap { path, other in
+        guard let source = labelled(inputs[path], in: labels), let bias = labelled(inputs[other], in: labels) else {
+          return nil
+        }
+        // bias − scores turns the scores round; only scores − bias is a mask.
+        return path == 0 ? (.biased(by: bias, negated: true), source) : nil
+      }
+    case is Where where inputs.count == 3:
+      guard let condition = labelled(inputs[0], in: labels) else { return [] }
+      return [(1, 2), (2, 1)].compactMap { path, other in
+        guard let source = labelled(inputs[path], in: labels), let fill = graph.uniformValue(inputs[other]) else {
+          return nil
+        }
+        return (.masked(by: condition, hidden: path == 2, fill: fill), source)
+      }
+    case is Max where inputs.count == 2:
+      return [(0, 1), (1, 0)].compactMap { path, other in
+        guard let source = labelled(inputs[path], in: labels), let bound = graph.uniformValue(inputs[other]) else {
+          return nil
+        }
+        return (.bounded(below: bound), source)
+      }
+    case is Tanh: return labelled(inputs[0], in: labels).map { [(.tanh, $0)] } ?? []
+    case is Neg: return labelled(inputs[0], in: labels).map { [(.negated, $0)] } ?? []
+    default: return []
+    }
+  }
+
+  private func labelled(_ value: Value, in labels: AxisLabels) -> LabelledValue? {
+    guard let shape = graph.info(of: value).shape.dimensions, shape.count <= labels.count else { return nil }
+    return LabelledValue(value: value, labels: axes.labels(of: shape, broadcastTo: labels))
+  }
+}
+
+extension Graph {
+  /// The one number that all elements of a floating-point `value` are, where that can be seen.
+  func uniformValue(_ value: Value) -> Double? {
+    var value = value
+    for _ in 0..<8 {
+      if let constant = info(of: value).constant {
+        guard constant.element.isFloatingPoint, constant.count > 0, constant.count <= ValueInfo.contentsLimit,
+          let elements = try? constant.doubles(), let first = elements.first
+        else { return nil }
+        return elements.allSatisfy { $0 == first } ? first : nil
+      }
+      let node = self[value.node]
+      switch node.operation {
+      case let fill as ConstantOfShape: return fill.value.map { try? $0.doubles().first } ?? 0
+      default:
+        guard let source = ShapeStep.source(of: node) else { return nil }
+        // A cast may round the number; only what stays the same is taken.
+        if let cast = node.operation as? Cast,
+          !cast.to.isFloatingPoint || cast.to.byteCount < info(of: source).element.byteCount
+        {
+          return nil
+        }
+        value = source
+      }
+    }
+    return nil
+  }
+}

@@ -1,0 +1,110 @@
+import GraphIR
+import Operations
+import Tensors
+
+/// One thing that happens to the weights between the softmax and the second product.
+enum WeightStep {
+  case scaled(by: Double)
+  /// Multiplied with, or divided by, a tensor.
+  case multiplied(by: LabelledValue, inverted: Bool)
+  /// NaN put to 0.
+  case guarded
+}
+
+/// The way from the softmax to the product with the values.
+struct WeightPath {
+  let product: Contraction
+  /// Whether the weights are the product's left operand.
+  let weightsOnLeft: Bool
+  /// The weights as the product reads them.
+  let weights: LabelledValue
+  /// What happens to the weights, first things first, each with the node that does it.
+  var steps: [(step: WeightStep, node: NodeID)]
+  /// Every node on the way, the product's not included.
+  var nodes: [NodeID]
+}
+
+/// Walks from the weights downwards to the product that sums over the keys.
+struct WeightWalk {
+  let graph: Graph
+  var axes: AxisTable
+  let keys: [Axis]
+  let isLive: (NodeID) -> Bool
+  private var budget = 128
+  private(set) var deepest: (node: NodeID, depth: Int)?
+
+  init(graph: Graph, axes: AxisTable, keys: [Axis], isLive: @escaping (NodeID) -> Bool) {
+    self.graph = graph
+    self.axes = axes
+    self.keys = keys
+    self.isLive = isLive
+  }
+
+  /// The way from `weights`, nil where no product over the keys lies below.
+  mutating func path(from weights: LabelledValue, depth: Int = 0) -> WeightPath? {
+    guard budget > 0, depth < 32 else { return nil }
+    budget -= 1
+    var readers: [NodeID] = []
+    for case .node(let id, _) in graph.uses(of: weights.value) where isLive(id) && !readers.contains(id) {
+      readers.append(id)
+    }
+    for reader in readers {
+      let before = axes
+      if let path = path(from: weights, through: graph[reader], depth: depth) { return path }
+      axes = before
+    }
+    if let reader = readers.first, depth >= deepest?.depth ?? 0 { deepest = (reader, depth) }
+    return nil
+  }
+
+  private mutating func path(from weights: LabelledValue, through node: Node, depth: Int) -> WeightPath? {
+    if let product = Contraction(node, in: graph) {
+      let onLeft = product.left == weights.value
+      guard onLeft || product.right == weights.value, product.left != product.right else { return nil }
+      let labels = axes.resolve(weights.labels)
+      let keys = axes.resolve(keys)
+      guard let position = labels.firstIndex(of: keys), product.summed == [product.letters(ofLeft: onLeft)[position]]
+      else {
+        return nil
+      }
+      return WeightPath(
+        product: product, weightsOnLeft: onLeft, weights: LabelledValue(value: weights.value, labels: labels),
+        steps: [],
+        nodes: [])
+    }
+    if let result = axes.downstream(weights, through: node, in: graph) {
+      var path = path(from: result, depth: depth + 1)
+      path?.nodes.append(node.id)
+      return path
+    }
+    guard let (step, result, nodes) = step(of: node, on: weights) else { return nil }
+    var path = path(from: result, depth: depth + 1)
+    path?.steps.insert((step, node.id), at: 0)
+    path?.nodes += nodes
+    return path
+  }
+
+  private func step(of node: Node, on weights: LabelledValue) -> (WeightStep, LabelledValue, [NodeID])? {
+    let result = LabelledValue(value: Value(node.id), labels: weights.labels)
+    let inputs = node.inputs.compactMap { $0 }
+    switch node.operation {
+    case is Mul where inputs.count == 2 && inputs[0] != inputs[1],
+      is Div where inputs.count == 2 && inputs[0] == weights.value:
+      let other = inputs[0] == weights.value ? inputs[1] : inputs[0]
+      let inverted = node.operation is Div
+      if let factor = graph.info(of: other).scalar {
+        return (.scaled(by: inverted ? 1 / factor : factor), result, [node.id])
+      }
+      guard let shape = graph.info(of: other).shape.dimensions, shape.count <= weights.labels.count else { return nil }
+      let factor = LabelledValue(value: other, labels: axes.labels(of: shape, broadcastTo: weights.labels))
+      return (.multiplied(by: factor, inverted: inverted), result, [node.id])
+    case is Where where inputs.count == 3 && inputs[2] == weights.value && graph.uniformValue(inputs[1]) == 0:
+      // Where(IsNaN(weights), 0, weights)
+      let test = graph[inputs[0].node]
+      guard test.operation is IsNaN, test.inputs.first == weights.value else { return nil }
+      return (.guarded, result, [test.id, node.id])
+    default:
+      return nil
+    }
+  }
+}

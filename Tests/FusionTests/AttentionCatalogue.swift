@@ -1,0 +1,262 @@
+import GraphIR
+import Operations
+import Tensors
+
+/// One way to spell attention, as choices that can be combined freely.
+struct AttentionSpelling: CustomStringConvertible {
+  enum Layout: String, CaseIterable { case heads, folded, single, grouped, groupedBroadcast, multiQuery, einsum }
+  enum Scale: String, CaseIterable {
+    case none, divided, multiplied, commuted, onQuery, onKey, split, threeTimes, perHead
+  }
+  enum Mask: String, CaseIterable {
+    case none, added, commutedAdd, addedTwice, subtracted, matrix, keep, hide, keepLowest, keepThenAdd, scalar, clamped
+  }
+  enum Keys: String, CaseIterable { case swapped, permuted }
+  enum Weights: String, CaseIterable { case plain, identity, dropout, guarded, headMask, scaled }
+  enum Order: String, CaseIterable { case rows, transposed }
+  enum Flaw: String, CaseIterable { case none, scoresRead, weightsRead, otherAxis, gated, softcapAfterMask }
+
+  var layout: Layout
+  var scale: Scale
+  var mask: Mask
+  var keys: Keys
+  var weights: Weights
+  var order: Order
+  var softcap: Bool
+  var dynamic: Bool
+  var flaw: Flaw
+
+  init(_ generator: inout some RandomNumberGenerator, flawed: Bool = false) {
+    layout = Layout.allCases.randomElement(using: &generator) ?? .heads
+    scale = Scale.allCases.randomElement(using: &generator) ?? .none
+    mask = Mask.allCases.randomElement(using: &generator) ?? .none
+    keys = Keys.allCases.randomElement(using: &generator) ?? .swapped
+    weights = Weights.allCases.randomElement(using: &generator) ?? .plain
+    order = Order.allCases.randomElement(using: &generator) ?? .rows
+    softcap = Int.random(in: 0..<4, using: &generator) == 0
+    dynamic = Bool.random(using: &generator)
+    flaw = flawed ? Flaw.allCases.dropFirst().randomElement(using: &generator) ?? .none : .none
+    if layout == .einsum || layout == .groupedBroadcast { order = .rows }
+    if flaw == .softcapAfterMask {
+      softcap = false
+      if mask == .none { mask = .added }
+    }
+    if flaw == .otherAxis { order = .rows }
+  }
+
+  var description: String {
+    "\(layout) scale:\(scale) mask:\(mask) keys:\(keys) weights:\(weights) order:\(order) softcap:\(softcap) dynamic:\(dynamic) flaw:\(flaw)"
+  }
+}
+
+/// Builds the graph of a spelling: inputs q, k, v as the layout has them, mask inputs as needed, output y.
+struct AttentionBuilder {
+  let spelling: AttentionSpelling
+  private(set) var graph = Graph(name: "attention")
+  private let batch = 2
+  private let heads = 4
+  private let queries = 5
+  private let keyCount = 7
+  private let size = 8
+  private(set) var shapes: [String: [Int]] = [:]
+
+  init(_ spelling: AttentionSpelling) throws {
+    self.spelling = spelling
+    try build()
+  }
+
+  private var keyHeads: Int {
+    switch spelling.layout {
+    case .grouped, .groupedBroadcast: 2
+    case .multiQuery: 1
+    default: heads
+    }
+  }
+
+  private mutating func input(
+    _ name: String, _ sizes: [Int], _ symbols: [String?], _ element: ElementType = .float32
+  ) throws -> Value {
+    shapes[name] = sizes
+    let dimensions = zip(sizes, symbols).map { size, symbol in
+      spelling.dynamic ? symbol.map { Dimension(symbol: $0) } ?? Dimension(size) : Dimension(size)
+    }
+    return try graph.addInput([name], TensorType(element, Shape(dimensions)))
+  }
+
+  private mutating func op(_ operation: any GraphOperation, _ inputs: Value...) throws -> Value {
+    try graph.insert(operation, inputs)
+  }
+
+  private mutating func number(_ value: Float) throws -> Value { try graph.addConstant(Tensor(scalar: value)) }
+
+  private mutating func integers(_ values: [Int]) throws -> Value {
+    try graph.addConstant(try Tensor(integers: values, shape: [values.count]))
+  }
+
+  private mutating func transpose(_ value: Value, _ order: [Int]) throws -> Value {
+    var operation = Transpose()
+    operation.permutation = order
+    return try op(operation, value)
+  }
+
+  private mutating func times(_ value: Value, _ factor: Float) throws -> Value { try op(Mul(), value, number(factor)) }
+
+  /// Query, transposed key and value as the first product takes them, and the rank of the scores.
+  private mutating func operands() throws -> (query: Value, key: Value, value: Value) {
+    switch spelling.layout {
+    case .single:
+      let q = try input("q", [queries, size], ["sq", nil])
+      let k = try input("k", [keyCount, size], ["sk", nil])
+      return (q, try transpose(k, [1, 0]), try input("v", [keyCount, size], ["sk", nil]))
+    case .folded:
+      let q = try input("q", [batch * heads, queries, size], ["n", "sq", nil])
+      let k = try input("k", [batch * heads, keyCount, size], ["n", "sk", nil])
+      return (q, try transpose(k, [0, 2, 1]), try input("v", [batch * heads, keyCount, size], ["n", "sk", nil]))
+    case .groupedBroadcast:
+      let group = heads / keyHeads
+      let q = try input("q", [batch, keyHeads, group, queries, size], ["b", nil, nil, "sq", nil])
+      let k = try input("k", [batch, keyHeads, 1, keyCount, size], ["b", nil, nil, "sk", nil])
+      return (
+        q, try transpose(k, [0, 1, 2, 4, 3]),
+        try input("v", [batch, keyHeads, 1, keyCount, size], ["b", nil, nil, "sk", nil])
+      )
+    case .einsum:
+      let q = try input("q", [batch, queries, heads, size], ["b", "sq", nil, nil])
+      let k = try input("k", [batch, keyCount, heads, size], ["b", "sk", nil, nil])
+      return (q, k, try input("v", [batch, keyCount, heads, size], ["b", "sk", nil, nil]))
+    default:
+      let q = try transpose(try input("q", [batch, queries, heads, size], ["b", "sq", nil, nil]), [0, 2, 1, 3])
+      var k = try input("k", [batch, keyCount, keyHeads, size], ["b", "sk", nil, nil])
+      var v = try transpose(try input("v", [batch, keyCount, keyHeads, size], ["b", "sk", nil, nil]), [0, 2, 1, 3])
+      if spelling.layout == .grouped {
+        k = try expandHeads(try transpose(k, [0, 2, 1, 3]))
+        return (q, try transpose(k, [0, 1, 3, 2]), try expandHeads(v))
+      }
+      if spelling.weights == .identity { v = try op(Identity(), v) }
+      if spelling.keys == .permuted { return (q, try transpose(k, [0, 2, 3, 1]), v) }
+      return (q, try transpose(try transpose(k, [0, 2, 1, 3]), [0, 1, 3, 2]), v)
+    }
+  }
+
+  /// [b, g, s, d] → [b, g, 1, s, d] → [b, g, 2, s, d] → [b, 2g, s, d]
+  private mutating func expandHeads(_ value: Value) throws -> Value {
+    let group = heads / keyHeads
+    let apart = try op(Unsqueeze(), value, integers([2]))
+    let repeated = try op(Expand(), apart, integers([1, 1, group, 1, 1]))
+    return try op(Reshape(), repeated, integers([0, heads, -1, size]))
+  }
+
+  private var scoreRank: Int {
+    switch spelling.layout {
+    case .single: 2
+    case .folded: 3
+    case .groupedBroadcast: 5
+    default: 4
+    }
+  }
+
+  /// A mask of a shape that broadcasts to the scores; `perBatch` where the layout has a batch dimension of its own.
+  private mutating func maskInput(_ name: String, _ element: ElementType, perBatch: Bool = true) throws -> Value {
+    var sizes = Array(repeating: 1, count: scoreRank - 2)
+    var symbols = [String?](repeating: nil, count: scoreRank - 2)
+    if perBatch, scoreRank > 2 {
+      sizes[0] = spelling.layout == .folded ? batch * heads : batch
+      symbols[0] = spelling.layout == .folded ? "n" : "b"
+    }
+    return try input(name, sizes + [queries, keyCount], symbols + ["sq", "sk"], element)
+  }
+
+  private mutating func oriented(_ mask: Value) throws -> Value {
+    guard spelling.order == .transposed else { return mask }
+    return try swapLast(mask, rank: graph.info(of: mask).rank ?? 2)
+  }
+
+  private mutating func swapLast(_ value: Value, rank: Int) throws -> Value {
+    try transpose(value, Array(0..<(rank - 2)) + [rank - 1, rank - 2])
+  }
+
+  private mutating func masked(_ scores: Value) throws -> Value {
+    switch spelling.mask {
+    case .none: return scores
+    case .added: return try op(Add(), scores, oriented(maskInput("m", .float32)))
+    case .commutedAdd: return try op(Add(), oriented(maskInput("m", .float32)), scores)
+    case .addedTwice:
+      let once = try op(Add(), scores, oriented(maskInput("m", .float32)))
+      return try op(Add(), once, oriented(maskInput("m2", .float32, perBatch: false)))
+    case .subtracted: return try op(Sub(), scores, oriented(maskInput("m", .float32)))
+    case .matrix: return try op(Add(), scores, oriented(input("m", [queries, keyCount], ["sq", "sk"])))
+    case .keep: return try op(Where(), oriented(maskInput("c", .bool)), scores, number(-.infinity))
+    case .hide: return try op(Where(), oriented(maskInput("c", .bool)), number(-1e9), scores)
+    case .keepLowest: return try op(Where(), oriented(maskInput("c", .bool)), scores, number(-.greatestFiniteMagnitude))
+    case .keepThenAdd:
+      let kept = try op(Where(), oriented(maskInput("c", .bool)), scores, number(-.greatestFiniteMagnitude))
+      return try op(Add(), kept, oriented(maskInput("m", .float32, perBatch: false)))
+    case .scalar: return try op(Add(), scores, number(1.5))
+    case .clamped:
+      let added = try op(Add(), scores, oriented(maskInput("m", .float32)))
+      return try op(Max(), added, number(-.greatestFiniteMagnitude))
+    }
+  }
+
+  private mutating func build() throws {
+    var (query, key, value) = try operands()
+    switch spelling.scale {
+    case .onQuery: query = try times(query, 0.3)
+    case .onKey: key = try times(key, 0.3)
+    case .split, .threeTimes: (query, key) = (try times(query, 0.6), try times(key, 0.5))
+    default: break
+    }
+    var scores: Value
+    if spelling.layout == .einsum {
+      var product = Einsum()
+      product.equation = "bihd,bjhd->bhij"
+      scores = try op(product, query, key)
+    } else if spelling.order == .transposed {
+      scores = try op(MatMul(), swapLast(key, rank: scoreRank), swapLast(query, rank: scoreRank))
+    } else {
+      scores = try op(MatMul(), query, key)
+    }
+    let raw = scores
+    switch spelling.scale {
+    case .divided: scores = try op(Div(), scores, number(2.5))
+    case .multiplied, .threeTimes: scores = try times(scores, 0.4)
+    case .commuted: scores = try op(Mul(), number(0.4), scores)
+    case .perHead
+    where spelling.layout != .single && spelling.layout != .folded && spelling.layout != .groupedBroadcast:
+      scores = try op(Mul(), scores, input("perHead", [heads, 1, 1], [nil, nil, nil]))
+    default: break
+    }
+    if spelling.softcap { scores = try times(op(Tanh(), times(scores, 0.25)), 4) }
+    scores = try masked(scores)
+    if spelling.flaw == .softcapAfterMask { scores = try op(Tanh(), scores) }
+    var softmax = Softmax()
+    softmax.axis = spelling.order == .transposed ? scoreRank - 2 : -1
+    if spelling.flaw == .otherAxis { softmax.axis = -2 }
+    var weights = try op(softmax, scores)
+    let bare = weights
+    switch spelling.weights {
+    case .identity: weights = try op(Identity(), weights)
+    case .dropout: weights = try op(Dropout(), weights)
+    case .guarded: weights = try op(Where(), op(IsNaN(), weights), number(0), weights)
+    case .headMask where scoreRank == 4:
+      weights = try op(Mul(), weights, input("gate", [heads, 1, 1], [nil, nil, nil]))
+    case .scaled: weights = try times(weights, 0.5)
+    default: break
+    }
+    if spelling.flaw == .gated { weights = try op(Mul(), weights, oriented(maskInput("by", .float32))) }
+    var output: Value
+    if spelling.layout == .einsum {
+      var product = Einsum()
+      product.equation = "bhij,bjhd->bihd"
+      output = try op(product, weights, value)
+    } else if spelling.order == .transposed {
+      output = try op(MatMul(), swapLast(value, rank: scoreRank), weights)
+    } else {
+      output = try op(MatMul(), weights, value)
+    }
+    if scoreRank == 4, spelling.layout != .einsum { output = try transpose(output, [0, 2, 1, 3]) }
+    graph.addOutput(["y"], output)
+    if spelling.flaw == .scoresRead { graph.addOutput(["scores"], raw) }
+    if spelling.flaw == .weightsRead { graph.addOutput(["weights"], try op(Relu(), bare)) }
+  }
+}
