@@ -35,8 +35,8 @@ package struct AttentionProblem: @unchecked Sendable {
   /// One byte an element, nonzero = keep; `element` is ignored; `hasMask` says whether it counts.
   package var mask: ResolvedOperand
   package var hasMask = false
+  /// Its base has to come from a mutable pointer.
   package var output: ResolvedOperand
-  package var outputBase: UnsafeMutableRawPointer
   /// One logit per query head, or nil.
   package var sinks: UnsafePointer<Float>?
   /// The number of keys that count, per batch, or nil.
@@ -63,7 +63,7 @@ package struct AttentionProblem: @unchecked Sendable {
 
   package init(
     query: ResolvedOperand, key: ResolvedOperand, value: ResolvedOperand,
-    output: ResolvedOperand, outputBase: UnsafeMutableRawPointer, tiles: AttentionTiles
+    output: ResolvedOperand, tiles: AttentionTiles
   ) {
     self.query = query
     self.key = key
@@ -71,7 +71,6 @@ package struct AttentionProblem: @unchecked Sendable {
     self.bias = query
     self.mask = query
     self.output = output
-    self.outputBase = outputBase
     self.tiles = tiles
   }
 }

@@ -8,7 +8,7 @@ extension AttentionProblem {
       query: ResolvedOperand(arguments.query), key: ResolvedOperand(arguments.key),
       value: ResolvedOperand(arguments.value),
       output: ResolvedOperand(base: UnsafeRawPointer(output.base), output.element, output.strides),
-      outputBase: output.base, tiles: tiles)
+      tiles: tiles)
     if let bias = arguments.bias {
       self.bias = ResolvedOperand(bias)
       hasBias = true

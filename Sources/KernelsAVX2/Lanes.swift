@@ -1,3 +1,5 @@
+import CKernelIntrinsics
+
 /// One vector register of this instruction set.
 typealias Lanes = SIMD8<Float>
 typealias IntegerLanes = SIMD8<Int32>
@@ -14,4 +16,21 @@ let instructionSetName = "avx2"
 @inline(__always)
 func multiplyAdd(_ a: Lanes, _ b: Lanes, _ c: Lanes) -> Lanes {
   c.addingProduct(a, b)
+}
+
+/// Each number with zeros before it.
+@inline(__always)
+func widen(_ halves: HalfLanes) -> WordLanes {
+  flashfuse_widen_half8(halves)
+}
+
+@inline(__always)
+func widen(_ bytes: ByteLanes) -> WordLanes {
+  flashfuse_widen_byte8(bytes)
+}
+
+/// Transposes as many vectors as there are lanes.
+@inline(__always)
+func transpose(_ rows: UnsafeMutablePointer<Lanes>) {
+  flashfuse_transpose8(rows)
 }

@@ -1,3 +1,5 @@
+import CKernelIntrinsics
+
 /// One vector register of this instruction set.
 typealias Lanes = SIMD16<Float>
 typealias IntegerLanes = SIMD16<Int32>
@@ -14,4 +16,21 @@ let instructionSetName = "avx512"
 @inline(__always)
 func multiplyAdd(_ a: Lanes, _ b: Lanes, _ c: Lanes) -> Lanes {
   c.addingProduct(a, b)
+}
+
+/// Each number with zeros before it.
+@inline(__always)
+func widen(_ halves: HalfLanes) -> WordLanes {
+  flashfuse_widen_half16(halves)
+}
+
+@inline(__always)
+func widen(_ bytes: ByteLanes) -> WordLanes {
+  flashfuse_widen_byte16(bytes)
+}
+
+/// Transposes as many vectors as there are lanes.
+@inline(__always)
+func transpose(_ rows: UnsafeMutablePointer<Lanes>) {
+  flashfuse_transpose16(rows)
 }

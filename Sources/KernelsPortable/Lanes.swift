@@ -1,3 +1,5 @@
+import CKernelIntrinsics
+
 /// One vector register of every processor that Swift runs on.
 typealias Lanes = SIMD4<Float>
 typealias IntegerLanes = SIMD4<Int32>
@@ -24,4 +26,21 @@ func multiplyAdd(_ a: Lanes, _ b: Lanes, _ c: Lanes) -> Lanes {
     // Without FMA in the baseline, `addingProduct` would call the C library once per lane.
     a * b + c
   #endif
+}
+
+/// Each number with zeros before it.
+@inline(__always)
+func widen(_ halves: HalfLanes) -> WordLanes {
+  flashfuse_widen_half4(halves)
+}
+
+@inline(__always)
+func widen(_ bytes: ByteLanes) -> WordLanes {
+  flashfuse_widen_byte4(bytes)
+}
+
+/// Transposes as many vectors as there are lanes.
+@inline(__always)
+func transpose(_ rows: UnsafeMutablePointer<Lanes>) {
+  flashfuse_transpose4(rows)
 }

@@ -49,8 +49,8 @@ struct NarrowFloatTests {
     for start in stride(from: 0, to: 65_536, by: Lanes.scalarCount) {
       var bits = HalfLanes()
       for lane in 0..<Lanes.scalarCount { bits[lane] = UInt16(start + lane) }
-      let halves = lanes(fromFloat16: bits)
-      let brains = lanes(fromBFloat16: bits)
+      let halves = floats(fromFloat16: bits)
+      let brains = floats(fromBFloat16: bits)
       for lane in 0..<Lanes.scalarCount {
         #expect(halves[lane].bitPattern == float(fromFloat16: bits[lane]).bitPattern)
         #expect(brains[lane].bitPattern == float(fromBFloat16: bits[lane]).bitPattern)

@@ -41,6 +41,7 @@ private func exponential(_ x: Lanes) -> Lanes {
 /// `1 − 2 / (e^2x + 1)` above.
 @inline(__always)
 func hyperbolicTangent(_ value: Lanes) -> Lanes {
+  let zero = Lanes(repeating: 0)
   let square = value * value
   var series = Lanes(repeating: -5.704_988_73e-3)
   series = multiplyAdd(series, square, Lanes(repeating: 2.063_908_87e-2))
@@ -49,9 +50,9 @@ func hyperbolicTangent(_ value: Lanes) -> Lanes {
   series = multiplyAdd(series, square, Lanes(repeating: -3.333_328_19e-1))
   let small = multiplyAdd(series * square, value, value)
 
-  let magnitude = value.replacing(with: -value, where: value .< 0)
-  let ratio = Lanes(repeating: 2) / (exponentialClamped(magnitude + magnitude) + 1)
+  let magnitude = value.replacing(with: -value, where: value .< zero)
+  let ratio = Lanes(repeating: 2) / (exponentialClamped(magnitude + magnitude) + Lanes(repeating: 1))
   let positive = Lanes(repeating: 1) - ratio
-  let large = positive.replacing(with: -positive, where: value .< 0)
-  return large.replacing(with: small, where: magnitude .< 0.625)
+  let large = positive.replacing(with: -positive, where: value .< zero)
+  return large.replacing(with: small, where: magnitude .< Lanes(repeating: 0.625))
 }

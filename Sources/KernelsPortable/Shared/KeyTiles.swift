@@ -63,11 +63,11 @@ extension QueryTile {
 
   /// Takes one tile of keys into one panel; returns false where it has to be looked at again as a hidden one.
   private func attend(_ tile: PanelTile, _ pass: Pass) -> Bool {
-    let isHidden = mask?.hidesEverything(in: tile, of: self) ?? false
+    let isHidden = mask?.holdsOnly(0, in: tile, of: self) ?? false
     switch pass {
     case .visible:
       if isHidden { return problem.maskedScore == -Float.infinity }
-      if let bias, bias.isNegativeInfinity(in: tile, of: self) && !problem.hasMask { return true }
+      if let bias, !problem.hasMask, bias.holdsOnly(-.infinity, in: tile, of: self) { return true }
     case .hidden:
       if !isHidden || maskedScoresVanish(in: tile) { return true }
     }
@@ -109,11 +109,11 @@ extension QueryTile {
     let modifiers = ScoreModifiers(scores: scratch.scores, count: tile.count, vectors: tile.vectors)
     if problem.softcap > 0 { modifiers.cap(problem.softcap) }
     if let bias {
-      bias.copyFloats(in: tile, of: self, to: scratch.modifier)
+      bias.copy(in: tile, of: self, to: scratch.modifier)
       modifiers.add(scratch.modifier, isShared: bias.isShared)
     }
     if let mask {
-      mask.copyBytes(in: tile, of: self, to: scratch.modifier)
+      mask.copy(in: tile, of: self, to: scratch.modifier)
       modifiers.mask(scratch.modifier, isShared: mask.isShared, replacement: problem.maskedScore)
     }
     if tile.firstKey < tile.visible.openFirst || tile.firstKey &+ tile.count > tile.visible.openLast {
@@ -137,7 +137,7 @@ extension QueryTile {
     for row in 0..<count {
       copyWidening(
         from: operand.address(batch: item.batch, head: item.keyHead, row: first &+ row), operand.element,
-        stride: operand.columnStride, count: columns, to: target + row &* columns, targetStride: 1)
+        stride: operand.columnStride, count: columns, to: target + row &* columns)
     }
   }
 

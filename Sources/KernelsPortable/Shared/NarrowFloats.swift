@@ -40,14 +40,14 @@ package func float16(from value: Float) -> UInt16 {
 
 /// The values of some bfloat16.
 @inline(__always)
-func lanes(fromBFloat16 bits: HalfLanes) -> Lanes {
-  unsafeBitCast(WordLanes(truncatingIfNeeded: bits) &<< WordLanes(repeating: 16), to: Lanes.self)
+func floats(fromBFloat16 bits: HalfLanes) -> Lanes {
+  unsafeBitCast(widen(bits) &<< WordLanes(repeating: 16), to: Lanes.self)
 }
 
 /// The values of some IEEE half-precision numbers; the steps are those for a single one.
 @inline(__always)
-func lanes(fromFloat16 bits: HalfLanes) -> Lanes {
-  let words = WordLanes(truncatingIfNeeded: bits)
+func floats(fromFloat16 bits: HalfLanes) -> Lanes {
+  let words = widen(bits)
   let sign = (words & WordLanes(repeating: 0x8000)) &<< WordLanes(repeating: 16)
   let magnitude = (words & WordLanes(repeating: 0x7fff)) &<< WordLanes(repeating: 13)
   let scaled = unsafeBitCast(

@@ -66,7 +66,8 @@ struct OneVector: PanelRow {
   @inline(__always)
   mutating func replaceNegativeInfinity(with value: Float) {
     let replacement = Lanes(repeating: value)
-    first.replace(with: replacement, where: first .== -.infinity)
+    let infinity = Lanes(repeating: -.infinity)
+    first = first.replacing(with: replacement, where: first .== infinity)
   }
 }
 
@@ -128,8 +129,9 @@ struct TwoVectors: PanelRow {
   @inline(__always)
   mutating func replaceNegativeInfinity(with value: Float) {
     let replacement = Lanes(repeating: value)
-    first.replace(with: replacement, where: first .== -.infinity)
-    second.replace(with: replacement, where: second .== -.infinity)
+    let infinity = Lanes(repeating: -.infinity)
+    first = first.replacing(with: replacement, where: first .== infinity)
+    second = second.replacing(with: replacement, where: second .== infinity)
   }
 }
 
@@ -200,9 +202,10 @@ struct ThreeVectors: PanelRow {
   @inline(__always)
   mutating func replaceNegativeInfinity(with value: Float) {
     let replacement = Lanes(repeating: value)
-    first.replace(with: replacement, where: first .== -.infinity)
-    second.replace(with: replacement, where: second .== -.infinity)
-    third.replace(with: replacement, where: third .== -.infinity)
+    let infinity = Lanes(repeating: -.infinity)
+    first = first.replacing(with: replacement, where: first .== infinity)
+    second = second.replacing(with: replacement, where: second .== infinity)
+    third = third.replacing(with: replacement, where: third .== infinity)
   }
 }
 

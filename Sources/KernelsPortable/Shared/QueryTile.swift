@@ -13,8 +13,8 @@ struct QueryTile {
     self.item = item
     scratch = TileScratch(problem, in: block)
     bias =
-      problem.hasBias ? ScoreOperand(problem.bias, elementBytes: problem.bias.element.byteCount, problem, item) : nil
-    mask = problem.hasMask ? ScoreOperand(problem.mask, elementBytes: 1, problem, item) : nil
+      problem.hasBias ? ScoreOperand(problem.bias, problem.bias.element, problem, item) : nil
+    mask = problem.hasMask ? ScoreOperand(problem.mask, nil, problem, item) : nil
   }
 
   var panelCount: Int { (item.rowCount &+ panelRows &- 1) / panelRows }
@@ -24,32 +24,45 @@ struct QueryTile {
     min(3, (item.rowCount &- panel &* panelRows &+ Lanes.scalarCount &- 1) / Lanes.scalarCount)
   }
 
-  /// The head and the query behind a lane; lanes past the last row repeat it.
-  func position(ofRow row: Int) -> (head: Int, query: Int) {
-    let clamped = item.firstRow &+ min(row, item.rowCount &- 1)
-    return (item.firstHead &+ clamped / problem.queryLength, clamped % problem.queryLength)
-  }
-
   /// Lays the query rows out along lanes, scaled, and sets maxima, sums, outputs and key bounds to their start.
   func start() {
     for panel in 0..<panelCount {
-      let width = vectors(inPanel: panel) &* Lanes.scalarCount
-      let lanes = vectors(inPanel: panel)
-      let query = scratch.query + panel &* problem.headSize &* 3
+      let vectors = vectors(inPanel: panel)
+      for lane in 0..<vectors &* Lanes.scalarCount { setRow(panel &* panelRows &+ lane) }
+      loadQuery(panel, vectors: vectors)
       let output = scratch.output + panel &* scratch.outputRows &* 3
-      let queryFloats = UnsafeMutableRawPointer(query).assumingMemoryBound(to: Float.self)
-      for lane in 0..<width {
-        let row = panel &* panelRows &+ lane
-        let (head, index) = position(ofRow: row)
-        copyWidening(
-          from: problem.query.address(batch: item.batch, head: head, row: index), problem.query.element,
-          stride: problem.query.columnStride, count: problem.headSize, to: queryFloats + lane, targetStride: width)
-        setBounds(row: row, query: index)
-        setSink(row: row, head: head)
-      }
-      let scale = Lanes(repeating: problem.scale)
-      for index in 0..<problem.headSize &* lanes { query[index] *= scale }
-      for index in 0..<scratch.outputRows &* lanes { output[index] = Lanes(repeating: 0) }
+      for index in 0..<scratch.outputRows &* vectors { output[index] = Lanes(repeating: 0) }
+    }
+  }
+
+  /// Finds out whose row it is and sets its state; rows past the last repeat it.
+  private func setRow(_ row: Int) {
+    let (head, query) = (item.firstRow &+ min(row, item.rowCount &- 1))
+      .quotientAndRemainder(dividingBy: problem.queryLength)
+    let position = RowPosition(head: item.firstHead &+ head, query: query)
+    scratch.positions[row] = position
+    setBounds(row: row, query: query)
+    setSink(row: row, head: position.head)
+  }
+
+  private func loadQuery(_ panel: Int, vectors: Int) {
+    let target = scratch.query + panel &* problem.headSize &* 3
+    for vector in 0..<vectors {
+      setAddresses(panel, vector, of: problem.query)
+      scratch.transposer.load(
+        problem.query.element, stride: problem.query.columnStride, count: problem.headSize,
+        to: target + vector, vectors: vectors)
+    }
+    let scale = Lanes(repeating: problem.scale)
+    for index in 0..<problem.headSize &* vectors { target[index] *= scale }
+  }
+
+  /// Points the transposer at an operand's rows that belong to the lanes of a vector.
+  private func setAddresses(_ panel: Int, _ vector: Int, of operand: ResolvedOperand) {
+    let positions = scratch.positions + (panel &* panelRows &+ vector &* Lanes.scalarCount)
+    for lane in 0..<Lanes.scalarCount {
+      let address = operand.address(batch: item.batch, head: positions[lane].head, row: positions[lane].query)
+      scratch.transposer.rows[lane] = UnsafeMutableRawPointer(mutating: address)
     }
   }
 
@@ -101,41 +114,56 @@ struct QueryTile {
 
   /// Divides by the sums and writes the rows of the output, or stores the unfinished state where keys are split.
   func finish() {
-    let sums = UnsafeMutableRawPointer(scratch.sum).assumingMemoryBound(to: Float.self)
-    let maxima = UnsafeMutableRawPointer(scratch.maximum).assumingMemoryBound(to: Float.self)
-    for row in 0..<item.rowCount {
-      let panel = row / panelRows
-      let width = vectors(inPanel: panel) &* Lanes.scalarCount
-      let panelOutput = scratch.output + panel &* scratch.outputRows &* 3
-      let output = UnsafeMutableRawPointer(panelOutput).assumingMemoryBound(to: Float.self) + row % panelRows
-      if let partial = item.partial {
-        let target = partial + row &* (problem.valueSize &+ 2)
-        target[0] = maxima[row]
-        target[1] = sums[row]
-        for column in 0..<problem.valueSize { target[column &+ 2] = output[column &* width] }
-      } else {
-        normalize(output, width: width, sum: sums[row])
-        let (head, query) = position(ofRow: row)
-        let offset =
-          item.batch &* problem.output.batchStride &+ head &* problem.output.headStride
-          &+ query &* problem.output.rowStride
-        copyNarrowing(
-          from: output, sourceStride: width, count: problem.valueSize,
-          to: problem.outputBase + offset &* problem.output.element.byteCount, problem.output.element,
-          stride: problem.output.columnStride)
+    for panel in 0..<panelCount {
+      let vectors = vectors(inPanel: panel)
+      for vector in 0..<vectors {
+        let firstRow = panel &* panelRows &+ vector &* Lanes.scalarCount
+        let rowCount = min(Lanes.scalarCount, item.rowCount &- firstRow)
+        let output = scratch.output + panel &* scratch.outputRows &* 3 + vector
+        if let partial = item.partial {
+          storeState(firstRow: firstRow, rowCount: rowCount, to: partial)
+          scratch.transposer.store(
+            output, vectors: vectors, count: problem.valueSize, .float32, stride: 1, rowCount: rowCount)
+        } else {
+          normalize(output, vectors: vectors, sum: scratch.sum[panel &* 3 &+ vector])
+          setAddresses(panel, vector, of: problem.output)
+          scratch.transposer.store(
+            output, vectors: vectors, count: problem.valueSize, problem.output.element,
+            stride: problem.output.columnStride, rowCount: rowCount)
+        }
       }
     }
   }
 
-  private func normalize(_ output: UnsafeMutablePointer<Float>, width: Int, sum: Float) {
-    let isSoftmaxUndefined = !(sum > 0)
-    if problem.keyLength == 0 || (problem.guardsNaN && isSoftmaxUndefined) {
-      for column in 0..<problem.valueSize { output[column &* width] = 0 }
-    } else {
-      let factor = isSoftmaxUndefined ? Float.nan : 1 / sum
-      for column in 0..<problem.valueSize { output[column &* width] *= factor }
+  private func normalize(_ output: UnsafeMutablePointer<Lanes>, vectors: Int, sum: Lanes) {
+    // Where nothing or NaN was summed, the quotient is NaN as in plain softmax.
+    let factor = Lanes(repeating: 1) / sum
+    for column in 0..<problem.valueSize { output[column &* vectors] *= factor }
+    guard problem.keyLength == 0 || problem.guardsNaN else { return }
+    let zero = Lanes(repeating: 0)
+    let isDefined = sum .> zero
+    for column in 0..<problem.valueSize {
+      output[column &* vectors] = zero.replacing(with: output[column &* vectors], where: isDefined)
     }
   }
+
+  /// Stores maxima and sums, and points the transposer behind them.
+  private func storeState(firstRow: Int, rowCount: Int, to partial: UnsafeMutablePointer<Float>) {
+    let maxima = UnsafeRawPointer(scratch.maximum).assumingMemoryBound(to: Float.self)
+    let sums = UnsafeRawPointer(scratch.sum).assumingMemoryBound(to: Float.self)
+    for lane in 0..<rowCount {
+      let target = partial + (firstRow &+ lane) &* (problem.valueSize &+ 2)
+      target[0] = maxima[firstRow &+ lane]
+      target[1] = sums[firstRow &+ lane]
+      scratch.transposer.rows[lane] = UnsafeMutableRawPointer(target + 2)
+    }
+  }
+}
+
+/// Which query a row belongs to.
+struct RowPosition {
+  let head: Int
+  let query: Int
 }
 
 /// Keys `first ..< last`, of which `openFirst ..< openLast` need no check per row.

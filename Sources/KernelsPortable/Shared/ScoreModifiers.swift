@@ -27,9 +27,10 @@ struct ScoreModifiers {
   /// Replaces the scores where `kept` is 0; with `isShared` it holds one number per key.
   func mask(_ kept: UnsafePointer<Lanes>, isShared: Bool, replacement: Float) {
     let masked = Lanes(repeating: replacement)
+    let zero = Lanes(repeating: 0)
     guard isShared else {
       for index in 0..<count &* vectors {
-        scores[index].replace(with: masked, where: kept[index] .== 0)
+        scores[index] = scores[index].replacing(with: masked, where: kept[index] .== zero)
       }
       return
     }
@@ -50,8 +51,9 @@ struct ScoreModifiers {
       if key >= range.openFirst && key < range.openLast { continue }
       let keys = IntegerLanes(repeating: Int32(truncatingIfNeeded: key))
       for vector in 0..<vectors {
-        let isOutside = (keys .< first[vector]) .| (keys .>= last[vector])
-        scores[index &* vectors &+ vector].replace(with: hidden, where: isOutside)
+        let position = index &* vectors &+ vector
+        let score = scores[position].replacing(with: hidden, where: keys .< first[vector])
+        scores[position] = score.replacing(with: hidden, where: keys .>= last[vector])
       }
     }
   }

@@ -1,107 +1,80 @@
 import KernelInterface
 
-/// Reads `count` numbers that lie `stride` elements apart and writes them as floats, `targetStride` apart.
+/// Reads `count` numbers that lie `stride` elements apart and writes them as floats; `element` is nil for booleans.
 @inline(never)
 func copyWidening(
-  from source: UnsafeRawPointer, _ element: KernelElement, stride: Int, count: Int,
-  to target: UnsafeMutablePointer<Float>, targetStride: Int
+  from source: UnsafeRawPointer, _ element: KernelElement?, stride: Int, count: Int,
+  to target: UnsafeMutablePointer<Float>
 ) {
-  var index = 0
   switch element {
-  case .float32:
-    while index < count {
-      target[index &* targetStride] = source.loadUnaligned(fromByteOffset: 4 &* index &* stride, as: Float.self)
-      index &+= 1
-    }
-  case .float64:
-    while index < count {
-      target[index &* targetStride] = Float(
-        source.loadUnaligned(fromByteOffset: 8 &* index &* stride, as: Double.self))
-      index &+= 1
-    }
-  case .bfloat16:
-    if stride == 1 && targetStride == 1 { index = widenVectors(from: source, count: count, to: target) }
-    while index < count {
-      target[index &* targetStride] = float(
-        fromBFloat16: source.loadUnaligned(fromByteOffset: 2 &* index &* stride, as: UInt16.self))
-      index &+= 1
-    }
-  case .float16:
-    if stride == 1 && targetStride == 1 { index = widenHalfVectors(from: source, count: count, to: target) }
-    while index < count {
-      target[index &* targetStride] = float(
-        fromFloat16: source.loadUnaligned(fromByteOffset: 2 &* index &* stride, as: UInt16.self))
-      index &+= 1
-    }
+  case .float32: copy(StoredFloat.self, from: source, stride: stride, count: count, to: target)
+  case .float64: copy(StoredDouble.self, from: source, stride: stride, count: count, to: target)
+  case .bfloat16: copy(StoredBFloat16.self, from: source, stride: stride, count: count, to: target)
+  case .float16: copy(StoredFloat16.self, from: source, stride: stride, count: count, to: target)
+  case nil: copy(StoredBoolean.self, from: source, stride: stride, count: count, to: target)
   }
 }
 
-/// Writes `count` floats as `element`s that lie `stride` elements apart; reads them `sourceStride` apart.
+@inline(__always)
+private func copy<Element: StoredElement>(
+  _: Element.Type, from source: UnsafeRawPointer, stride: Int, count: Int, to target: UnsafeMutablePointer<Float>
+) {
+  var index = 0
+  if stride == 1 {
+    let output = UnsafeMutableRawPointer(target)
+    while index &+ Lanes.scalarCount <= count {
+      output.storeBytes(
+        of: Element.lanes(at: source + index &* Element.byteCount), toByteOffset: 4 &* index, as: Lanes.self)
+      index &+= Lanes.scalarCount
+    }
+  }
+  while index < count {
+    target[index] = Element.number(at: source + index &* stride &* Element.byteCount)
+    index &+= 1
+  }
+}
+
+/// Whether `count` numbers that lie `stride` elements apart all equal `value`; `element` is nil for booleans.
 @inline(never)
-func copyNarrowing(
-  from source: UnsafePointer<Float>, sourceStride: Int, count: Int,
-  to target: UnsafeMutableRawPointer, _ element: KernelElement, stride: Int
-) {
-  var index = 0
+func isUniform(
+  _ value: Float, at source: UnsafeRawPointer, _ element: KernelElement?, stride: Int, count: Int
+) -> Bool {
   switch element {
-  case .float32:
-    while index < count {
-      target.storeBytes(of: source[index &* sourceStride], toByteOffset: 4 &* index &* stride, as: Float.self)
-      index &+= 1
-    }
-  case .float64:
-    while index < count {
-      target.storeBytes(
-        of: Double(source[index &* sourceStride]), toByteOffset: 8 &* index &* stride, as: Double.self)
-      index &+= 1
-    }
-  case .bfloat16:
-    while index < count {
-      target.storeBytes(
-        of: bfloat16(from: source[index &* sourceStride]), toByteOffset: 2 &* index &* stride, as: UInt16.self)
-      index &+= 1
-    }
-  case .float16:
-    while index < count {
-      target.storeBytes(
-        of: float16(from: source[index &* sourceStride]), toByteOffset: 2 &* index &* stride, as: UInt16.self)
-      index &+= 1
-    }
+  case .float32: areAll(value, StoredFloat.self, at: source, stride: stride, count: count)
+  case .float64: areAll(value, StoredDouble.self, at: source, stride: stride, count: count)
+  case .bfloat16: areAll(value, StoredBFloat16.self, at: source, stride: stride, count: count)
+  case .float16: areAll(value, StoredFloat16.self, at: source, stride: stride, count: count)
+  case nil: areAll(value, StoredBoolean.self, at: source, stride: stride, count: count)
   }
 }
 
-/// Widens as many whole vectors of contiguous bfloat16 as there are; returns the numbers done.
-private func widenVectors(
-  from source: UnsafeRawPointer, count: Int, to target: UnsafeMutablePointer<Float>
-) -> Int {
+@inline(__always)
+private func areAll<Element: StoredElement>(
+  _ value: Float, _: Element.Type, at source: UnsafeRawPointer, stride: Int, count: Int
+) -> Bool {
+  // In most tiles the first number settles it.
+  if count > 0 && Element.number(at: source) != value { return false }
   var index = 0
-  let output = UnsafeMutableRawPointer(target)
-  while index &+ Lanes.scalarCount <= count {
-    let bits = source.loadUnaligned(fromByteOffset: 2 &* index, as: HalfLanes.self)
-    output.storeBytes(of: lanes(fromBFloat16: bits), toByteOffset: 4 &* index, as: Lanes.self)
-    index &+= Lanes.scalarCount
+  if stride == 1 {
+    let expected = Lanes(repeating: value)
+    var differences = Lanes(repeating: 0)
+    while index &+ Lanes.scalarCount <= count {
+      let lanes = Element.lanes(at: source + index &* Element.byteCount)
+      differences = Lanes(repeating: 1).replacing(with: differences, where: lanes .== expected)
+      index &+= Lanes.scalarCount
+    }
+    for lane in 0..<Lanes.scalarCount where differences[lane] != 0 { return false }
   }
-  return index
-}
-
-/// Widens as many whole vectors of contiguous halves as there are; returns the numbers done.
-private func widenHalfVectors(
-  from source: UnsafeRawPointer, count: Int, to target: UnsafeMutablePointer<Float>
-) -> Int {
-  var index = 0
-  let output = UnsafeMutableRawPointer(target)
-  while index &+ Lanes.scalarCount <= count {
-    let bits = source.loadUnaligned(fromByteOffset: 2 &* index, as: HalfLanes.self)
-    output.storeBytes(of: lanes(fromFloat16: bits), toByteOffset: 4 &* index, as: Lanes.self)
-    index &+= Lanes.scalarCount
+  while index < count {
+    if Element.number(at: source + index &* stride &* Element.byteCount) != value { return false }
+    index &+= 1
   }
-  return index
+  return true
 }
 
 extension ResolvedOperand {
-  /// Where an element lies.
-  func address(batch: Int, head: Int, row: Int, column: Int = 0) -> UnsafeRawPointer {
-    let offset = batch &* batchStride &+ head &* headStride &+ row &* rowStride &+ column &* columnStride
-    return base + offset &* element.byteCount
+  /// Where a row begins.
+  func address(batch: Int, head: Int, row: Int) -> UnsafeRawPointer {
+    base + (batch &* batchStride &+ head &* headStride &+ row &* rowStride) &* element.byteCount
   }
 }

@@ -11,7 +11,7 @@ var panelRows: Int {
 struct TileScratch {
   /// Query rows, transposed and scaled: per panel `headSize` rows.
   let query: UnsafeMutablePointer<Lanes>
-  /// Unnormalised outputs, transposed: per panel `valueSize` rows, rounded up to whole register tiles.
+  /// Unnormalised outputs, transposed: per panel `valueSize` rows, rounded up.
   let output: UnsafeMutablePointer<Lanes>
   /// Scores of one key tile against one panel, then their exponentials.
   let scores: UnsafeMutablePointer<Lanes>
@@ -24,6 +24,9 @@ struct TileScratch {
   let sum: UnsafeMutablePointer<Lanes>
   let first: UnsafeMutablePointer<IntegerLanes>
   let last: UnsafeMutablePointer<IntegerLanes>
+  /// Per query row: whose it is.
+  let positions: UnsafeMutablePointer<RowPosition>
+  let transposer: LaneTransposer
   /// One key tile of keys and values, widened to floats.
   let keys: UnsafeMutablePointer<Float>
   let values: UnsafeMutablePointer<Float>
@@ -47,6 +50,10 @@ struct TileScratch {
     sum = carve(sizes.perRow).assumingMemoryBound(to: Lanes.self)
     first = carve(sizes.perRow).assumingMemoryBound(to: IntegerLanes.self)
     last = carve(sizes.perRow).assumingMemoryBound(to: IntegerLanes.self)
+    positions = carve(sizes.positions).assumingMemoryBound(to: RowPosition.self)
+    transposer = LaneTransposer(
+      rows: carve(sizes.addresses).assumingMemoryBound(to: UnsafeMutableRawPointer.self),
+      square: carve(sizes.square).assumingMemoryBound(to: Lanes.self))
     keys = carve(sizes.keys).assumingMemoryBound(to: Float.self)
     values = carve(sizes.values).assumingMemoryBound(to: Float.self)
     outputRows = sizes.outputRows
@@ -61,6 +68,9 @@ struct ScratchSizes {
   let modifier: Int
   let panelRow: Int
   let perRow: Int
+  let positions: Int
+  let addresses: Int
+  let square: Int
   let keys: Int
   let values: Int
   let outputRows: Int
@@ -70,12 +80,17 @@ struct ScratchSizes {
     let block = RowBlock<ThreeVectors>.count
     let keyRows = problem.tiles.keys
     panelRow = panelRows &* 4
-    outputRows = (problem.valueSize &+ block &- 1) / block &* block
+    // Whole register tiles when computed, whole squares when transposed back.
+    let unit = max(block, Lanes.scalarCount)
+    outputRows = (problem.valueSize &+ unit &- 1) / unit &* unit
     query = panels &* problem.headSize &* panelRow
     output = panels &* outputRows &* panelRow
     scores = (keyRows &+ block) &* panelRow
     modifier = problem.hasBias || problem.hasMask ? keyRows &* panelRow : 0
     perRow = panels &* panelRow
+    positions = panels &* panelRows &* MemoryLayout<RowPosition>.stride
+    addresses = Lanes.scalarCount &* MemoryLayout<UnsafeRawPointer>.stride
+    square = Lanes.scalarCount &* Lanes.scalarCount &* 4
     // Widening a tile is needed for other element types and for misaligned floats alike.
     keys = keyRows &* problem.headSize &* 4
     values = keyRows &* problem.valueSize &* 4
@@ -84,6 +99,7 @@ struct ScratchSizes {
   var total: Int {
     func rounded(_ bytes: Int) -> Int { (bytes &+ 63) & ~63 }
     let panelParts = rounded(query) &+ rounded(output) &+ rounded(scores) &+ rounded(modifier) &+ rounded(panelRow)
-    return panelParts &+ 4 &* rounded(perRow) &+ rounded(keys) &+ rounded(values)
+    return panelParts &+ 4 &* rounded(perRow) &+ rounded(positions) &+ rounded(addresses) &+ rounded(square)
+      &+ rounded(keys) &+ rounded(values)
   }
 }
