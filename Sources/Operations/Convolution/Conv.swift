@@ -92,13 +92,13 @@ private struct ConvolutionLoop: NumberComputation {
     let filters = weights.shape[0]
     let channels = weights.shape[1]
     let input = Array(data.shape[2...])
-    let taps = try windowTaps()
     let positions = try checkedProduct(output)
     let (inputSize, kernelSize) = (product(input), product(window.kernel))
     return try data.withElements(as: Scalar.self) { values in
       try weights.withElements(as: Scalar.self) { weights in
         try Tensor.filled(Scalar.self, [data.shape[0], filters] + output) { result in
           guard result.count > 0 else { return }
+          let taps = try window.taps(input: input, output: output, before: before)
           var sums = [Scalar.Number](repeating: .zero, count: positions)
           for plane in 0..<result.count / positions {
             let (entry, filter) = (plane / filters, plane % filters)
@@ -120,47 +120,6 @@ private struct ConvolutionLoop: NumberComputation {
             for i in 0..<positions { result[plane &* positions &+ i] = Scalar(number: sums[i]) }
           }
         }
-      }
-    }
-  }
-
-  /// For every kernel position the runs of output positions along the last axis for which it lies inside the input.
-  private func windowTaps() throws -> [[WindowRun]] {
-    try window.taps(input: Array(data.shape[2...]), output: output, before: before)
-  }
-}
-
-/// Neighbouring positions along the last spatial axis of an output plane and the input elements that a kernel position meets there.
-struct WindowRun {
-  var target: Int
-  var source: Int
-  var step: Int
-  var count: Int
-}
-
-extension SlidingWindow {
-  /// For every kernel position, in row-major order, the runs in which it lies inside an input plane of sizes `input`.
-  func taps(input: [Int], output: [Int], before: [Int]) throws -> [[WindowRun]] {
-    let last = kernel.count - 1
-    let inputStrides = denseStrides(input)
-    let kernelStrides = denseStrides(kernel)
-    let lines = try checkedProduct(Array(output.dropLast()))
-    let lineStrides = denseStrides(Array(output.dropLast()))
-    return (0..<(try checkedProduct(kernel))).map { tap in
-      let offsets = kernel.indices.map { tap / kernelStrides[$0] % kernel[$0] * dilations[$0] - before[$0] }
-      // Output positions o with 0 ≤ o·stride + offset < size.
-      let lower = offsets[last] >= 0 ? 0 : (-offsets[last] - 1) / strides[last] + 1
-      let room = input[last] - 1 - offsets[last]
-      let upper = room < 0 ? 0 : min(output[last], room / strides[last] + 1)
-      guard lower < upper else { return [] }
-      return (0..<lines).compactMap { line in
-        var source = lower * strides[last] + offsets[last]
-        for axis in 0..<last {
-          let position = line / lineStrides[axis] % output[axis] * strides[axis] + offsets[axis]
-          guard position >= 0, position < input[axis] else { return nil }
-          source += position * inputStrides[axis]
-        }
-        return WindowRun(target: line * output[last] + lower, source: source, step: strides[last], count: upper - lower)
       }
     }
   }

@@ -43,12 +43,15 @@ struct SlidingWindow {
     after = Array(pads[rank...])
     self.automatic = automatic
     self.roundsUp = roundsUp
-    let limit = Int(Int32.max)
     for list in [kernel, self.strides, self.dilations] {
-      try require(list.allSatisfy { $0 > 0 && $0 <= limit }, "\(list) must be positive")
+      try require(list.allSatisfy { $0 > 0 && $0 <= SlidingWindow.limit }, "\(list) must be positive")
     }
-    try require(pads.allSatisfy { $0.magnitude <= UInt(limit) }, "the padding \(pads) is out of range")
+    try require(
+      pads.allSatisfy { $0.magnitude <= UInt(SlidingWindow.limit) }, "the padding \(pads) is out of range")
   }
+
+  /// The greatest size, stride or padding that a window has: sums and products of two stay far from overflow.
+  private static let limit = 1 << 24
 
   /// The extent of the dilated window along `axis`.
   func extent(_ axis: Int) -> Int { (kernel[axis] - 1) * dilations[axis] + 1 }
@@ -80,6 +83,7 @@ struct SlidingWindow {
     try require(sizes.count == kernel.count, "\(kernel.count) spatial axes were expected, found \(sizes.count)")
     var (output, padding): ([Int], [Int]) = ([], [])
     for (axis, size) in sizes.enumerated() {
+      try require(size <= Int(Int32.max), "an axis of \(size) elements is too long")
       guard let count = try outputSize(axis, Dimension(size)).constant, count >= 0 else {
         throw ModelError.invalid("axis \(axis) of the window has no positions in \(size) elements")
       }

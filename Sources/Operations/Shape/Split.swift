@@ -64,7 +64,12 @@ public struct Split: GraphOperation {
 
   private func evenSizes(of length: Int, _ count: Int) -> [Int] {
     let size = length / count + (length % count == 0 ? 0 : 1)
-    return (0..<count).map { max(0, min(size, length - $0 * size)) }
+    var rest = length
+    return (0..<count).map { _ in
+      let part = min(size, rest)
+      rest -= part
+      return part
+    }
   }
 
   public func evaluate(_ inputs: Operands<Tensor>) throws -> [Tensor] {

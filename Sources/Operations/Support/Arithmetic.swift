@@ -118,39 +118,3 @@ extension Arithmetic where Self: BinaryFloatingPoint {
   @inline(__always) init(double: Double) { self = Self(double) }
   init(count: Int) { self = Self(count) }
 }
-
-/// A floating-point type with the functions of the C library.
-protocol RealArithmetic: Arithmetic, BinaryFloatingPoint {
-  static func exponential(_ x: Self) -> Self
-  static func logarithm(_ x: Self) -> Self
-  static func logarithmOfOnePlus(_ x: Self) -> Self
-  static func sine(_ x: Self) -> Self
-  static func cosine(_ x: Self) -> Self
-  static func hyperbolicTangent(_ x: Self) -> Self
-  static func errorFunction(_ x: Self) -> Self
-  static func power(_ x: Self, _ y: Self) -> Self
-}
-
-extension Float: RealArithmetic {
-  @inline(__always) static func exponential(_ x: Float) -> Float { exp(x) }
-  @inline(__always) static func logarithm(_ x: Float) -> Float { log(x) }
-  @inline(__always) static func logarithmOfOnePlus(_ x: Float) -> Float { log1p(x) }
-  @inline(__always) static func sine(_ x: Float) -> Float { sin(x) }
-  @inline(__always) static func cosine(_ x: Float) -> Float { cos(x) }
-  @inline(__always) static func hyperbolicTangent(_ x: Float) -> Float { tanh(x) }
-  @inline(__always) static func errorFunction(_ x: Float) -> Float { erf(x) }
-  @inline(__always) static func power(_ x: Float, _ y: Float) -> Float { pow(x, y) }
-  func raised(to exponent: Double) -> Float { Float(pow(Double(self), exponent)) }
-}
-
-extension Double: RealArithmetic {
-  @inline(__always) static func exponential(_ x: Double) -> Double { exp(x) }
-  @inline(__always) static func logarithm(_ x: Double) -> Double { log(x) }
-  @inline(__always) static func logarithmOfOnePlus(_ x: Double) -> Double { log1p(x) }
-  @inline(__always) static func sine(_ x: Double) -> Double { sin(x) }
-  @inline(__always) static func cosine(_ x: Double) -> Double { cos(x) }
-  @inline(__always) static func hyperbolicTangent(_ x: Double) -> Double { tanh(x) }
-  @inline(__always) static func errorFunction(_ x: Double) -> Double { erf(x) }
-  @inline(__always) static func power(_ x: Double, _ y: Double) -> Double { pow(x, y) }
-  func raised(to exponent: Double) -> Double { pow(self, exponent) }
-}
