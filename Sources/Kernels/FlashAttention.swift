@@ -32,12 +32,38 @@ package struct FlashAttention: Sendable {
   /// Computes the output.
   package func run(on pool: WorkerPool) {
     guard !usesDoublePrecision else { return ReferenceAttention(arguments: arguments).run(on: pool) }
-    let kernels = instructionSet.kernels
     let division = WorkDivision(arguments, tiles: tiles)
+    let splits = division.keySplits(workers: pool.workerCount)
+    if splits > 1 {
+      runSplit(division, splits: splits, on: pool)
+    } else {
+      runWhole(division, on: pool)
+    }
+  }
+
+  private func runWhole(_ division: WorkDivision, on pool: WorkerPool) {
+    let kernels = instructionSet.kernels
     withProblem { problem in
       pool.run(count: division.count, scratchBytes: kernels.scratchBytes(problem)) { index, scratch in
         kernels.attend(problem, division.item(at: index), scratch)
       }
+    }
+  }
+
+  /// Lets several workers share one item's keys, then merges what they found.
+  func runSplit(_ division: WorkDivision, splits: Int, on pool: WorkerPool) {
+    let kernels = instructionSet.kernels
+    let partials = PartialResults(division, splits: splits, valueSize: arguments.valueSize)
+    withProblem { problem in
+      pool.run(count: division.count * splits, scratchBytes: kernels.scratchBytes(problem)) { index, scratch in
+        let (whole, split) = index.quotientAndRemainder(dividingBy: splits)
+        var item = division.item(at: whole, split: split, of: splits)
+        item.partial = partials.state(ofItem: whole, split: split)
+        kernels.attend(problem, item, scratch)
+      }
+    }
+    pool.run(count: division.count) { index in
+      partials.merge(division.item(at: index), index: index, into: arguments)
     }
   }
 
@@ -55,46 +81,5 @@ package struct FlashAttention: Sendable {
         return body(problem)
       }
     }
-  }
-}
-
-/// How an attention is cut into items of work.
-struct WorkDivision: Sendable {
-  private let keyHeads: Int
-  private let group: Int
-  private let keyLength: Int
-  private let rowsPerSpan: Int
-  private let spansPerKeyHead: Int
-  private let tileRows: Int
-  private let tilesPerSpan: Int
-  let count: Int
-
-  init(_ arguments: FlashAttentionArguments, tiles: AttentionTiles) {
-    keyHeads = arguments.keyHeads
-    group = arguments.keyHeads == 0 ? 1 : arguments.queryHeads / arguments.keyHeads
-    keyLength = arguments.keyLength
-    // Heads of one group read the same keys, so short ones share an item.
-    let sharesItems = arguments.queryLength < tiles.queryRows && group > 1
-    rowsPerSpan = arguments.queryLength * (sharesItems ? group : 1)
-    spansPerKeyHead = sharesItems ? 1 : group
-    tileRows = tiles.queryRows
-    tilesPerSpan = (rowsPerSpan + tiles.queryRows - 1) / tiles.queryRows
-    count = arguments.isEmpty ? 0 : arguments.batch * keyHeads * spansPerKeyHead * tilesPerSpan
-  }
-
-  /// The items of one head follow each other, the last rows first: under a causal mask those take longest.
-  func item(at index: Int) -> AttentionItem {
-    let (span, reversedTile) = index.quotientAndRemainder(dividingBy: tilesPerSpan)
-    let (headOfAll, spanInGroup) = span.quotientAndRemainder(dividingBy: spansPerKeyHead)
-    let (batch, keyHead) = headOfAll.quotientAndRemainder(dividingBy: keyHeads)
-    var item = AttentionItem()
-    item.batch = batch
-    item.keyHead = keyHead
-    item.firstHead = keyHead * group + spanInGroup
-    item.firstRow = (tilesPerSpan - 1 - reversedTile) * tileRows
-    item.rowCount = min(tileRows, rowsPerSpan - item.firstRow)
-    item.firstKey = 0
-    item.lastKey = keyLength
-    return item
   }
 }

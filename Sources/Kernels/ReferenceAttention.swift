@@ -103,7 +103,8 @@ extension BooleanBuffer {
 }
 
 extension MutableStridedBuffer {
-  fileprivate func store(_ number: Double, _ batch: Int, _ head: Int, _ row: Int, _ column: Int) {
+  /// Writes a number, rounded to the buffer's element type.
+  func store(_ number: Double, _ batch: Int, _ head: Int, _ row: Int, _ column: Int) {
     let address = base + strides.offset(batch, head, row, column) * element.byteCount
     switch element {
     case .float64: address.storeBytes(of: number, as: Double.self)

@@ -24,6 +24,16 @@ struct KernelRun: Sendable {
   func output(
     of inputs: AttentionInputs, on instructionSet: InstructionSet = .current, pool: WorkerPool = KernelRun.pool
   ) throws -> [Float] {
+    try withArguments(of: inputs) { arguments, output in
+      try FlashAttention(arguments, tiles: tiles, instructionSet: instructionSet).run(on: pool)
+      return output.numbers
+    }
+  }
+
+  /// Calls `body` with arguments whose operands live during the call.
+  func withArguments<Result>(
+    of inputs: AttentionInputs, _ body: (FlashAttentionArguments, OperandStorage) throws -> Result
+  ) throws -> Result {
     let sizes = (shape.batch, shape.keyHeads, shape.keyLength)
     let query = OperandStorage(
       element, layout, size: (shape.batch, shape.queryHeads, shape.queryLength, shape.headSize),
@@ -52,14 +62,13 @@ struct KernelRun: Sendable {
       arguments.bias = buffer
     }
     let maskBytes = (modifiers.mask?.numbers ?? []).map { UInt8($0 == 0 ? 0 : 3) }
-    try maskBytes.withUnsafeBytes { bytes in
+    return try maskBytes.withUnsafeBytes { bytes in
       if let mask = modifiers.mask {
         let base = try #require(bytes.baseAddress)
         arguments.mask = BooleanBuffer(base: base, byteCount: bytes.count, strides: mask.strides)
       }
-      try FlashAttention(arguments, tiles: tiles, instructionSet: instructionSet).run(on: pool)
+      return try withExtendedLifetime((query, key, value, bias)) { try body(arguments, output) }
     }
-    return withExtendedLifetime((query, key, value, bias)) { output.numbers }
   }
 
   private func flatStorage(_ tensor: ScoreTensor, _ element: KernelElement) -> OperandStorage {

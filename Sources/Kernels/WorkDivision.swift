@@ -1,0 +1,62 @@
+import KernelInterface
+
+/// How an attention is cut into items of work.
+struct WorkDivision: Sendable {
+  private let keyHeads: Int
+  private let group: Int
+  private let keyLength: Int
+  private let rowsPerSpan: Int
+  private let spansPerKeyHead: Int
+  private let tileRows: Int
+  private let tilesPerSpan: Int
+  let count: Int
+
+  init(_ arguments: FlashAttentionArguments, tiles: AttentionTiles) {
+    keyHeads = arguments.keyHeads
+    group = arguments.keyHeads == 0 ? 1 : arguments.queryHeads / arguments.keyHeads
+    keyLength = arguments.keyLength
+    // Heads of one group read the same keys, so short ones share an item.
+    let sharesItems = arguments.queryLength < tiles.queryRows && group > 1
+    rowsPerSpan = arguments.queryLength * (sharesItems ? group : 1)
+    spansPerKeyHead = sharesItems ? 1 : group
+    tileRows = tiles.queryRows
+    tilesPerSpan = (rowsPerSpan + tiles.queryRows - 1) / tiles.queryRows
+    count = arguments.isEmpty ? 0 : arguments.batch * keyHeads * spansPerKeyHead * tilesPerSpan
+  }
+
+  /// The items of one head follow each other, the last rows first: under a causal mask those take longest.
+  func item(at index: Int) -> AttentionItem {
+    let (span, reversedTile) = index.quotientAndRemainder(dividingBy: tilesPerSpan)
+    let (headOfAll, spanInGroup) = span.quotientAndRemainder(dividingBy: spansPerKeyHead)
+    let (batch, keyHead) = headOfAll.quotientAndRemainder(dividingBy: keyHeads)
+    var item = AttentionItem()
+    item.batch = batch
+    item.keyHead = keyHead
+    item.firstHead = keyHead * group + spanInGroup
+    item.firstRow = (tilesPerSpan - 1 - reversedTile) * tileRows
+    item.rowCount = min(tileRows, rowsPerSpan - item.firstRow)
+    item.firstKey = 0
+    item.lastKey = keyLength
+    return item
+  }
+
+  /// One of `splits` shares of an item's keys.
+  func item(at index: Int, split: Int, of splits: Int) -> AttentionItem {
+    var item = item(at: index)
+    let share = (keyLength + splits - 1) / splits
+    item.firstKey = min(split * share, keyLength)
+    item.lastKey = min(item.firstKey + share, keyLength)
+    return item
+  }
+
+  /// The rows of the largest item.
+  var largestItem: Int { min(tileRows, rowsPerSpan) }
+
+  /// Into how many shares the keys are split, so that few items with many keys keep all workers busy.
+  func keySplits(workers: Int) -> Int {
+    let itemsPerWorker = 4
+    let keysPerShare = 1024
+    guard workers > 1, count > 0, count < itemsPerWorker * workers else { return 1 }
+    return max(1, min((itemsPerWorker * workers + count - 1) / count, keyLength / keysPerShare))
+  }
+}
