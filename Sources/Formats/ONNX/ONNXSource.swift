@@ -1,5 +1,6 @@
 import Foundation
 import GraphIR
+import Operations
 import SwiftProtobuf
 import Tensors
 
@@ -22,7 +23,7 @@ struct ONNXSource: ModelSource {
   var format: String { encoding == .json ? "onnx-json" : "onnx" }
 
   func write(_ rewritten: Graph, of original: Graph, to path: String, options: WriteOptions) throws {
-    let difference = RewriteDifference(from: original, to: rewritten) { names[$0] != nil }
+    let (rewritten, difference) = try lowered(rewritten, of: original, options)
     var output = AtomicOutput()
     do {
       let written =
@@ -36,6 +37,21 @@ struct ONNXSource: ModelSource {
       output.discard()
       throw error
     }
+  }
+
+  /// The graph in operations that the file can say, and how it differs from what the file says.
+  private func lowered(
+    _ rewritten: Graph, of original: Graph, _ options: WriteOptions
+  ) throws -> (Graph, RewriteDifference) {
+    let isNamed = { (value: Value) in names[value] != nil }
+    let difference = RewriteDifference(from: original, to: rewritten, isNamed: isNamed)
+    let attention = difference.additions.map(\.node).filter { $0.operation is FlashAttention }
+    guard !attention.isEmpty else { return (rewritten, difference) }
+    let version = try ONNXScope.operatorSets(model.opsetImport)[""] ?? 1
+    let lowering = AttentionLowering(
+      attentionOperator: options.attentionOperator ?? (version >= 23 ? .onnx : .microsoft))
+    let lowered = try lowering.lower(attention.map(\.id), in: rewritten)
+    return (lowered, RewriteDifference(from: original, to: lowered, isNamed: isNamed))
   }
 
   private func encoded(_ model: Onnx_ModelProto) throws -> Data {

@@ -34,8 +34,10 @@ extension FlashAttention: CompositeOperation {
       let hidden = try numbers.number("maskedScore", maskedScore, wide, in: &graph)
       scores = try graph.insert(Where(), [mask, scores, hidden])
     }
+    let queryLength = try Self.size(ofAxis: 2, of: query, in: &graph)
+    let keyLength = try Self.size(ofAxis: 2, of: key, in: &graph)
     if let visible = try visibility(
-      query: query, key: key, lengths: input(6), in: &graph, numbers: &numbers)
+      queryLength: queryLength, keyLength: keyLength, lengths: input(6), in: &graph, numbers: &numbers)
     {
       let hidden = try graph.addConstant(Tensor(doubles: [-.infinity], element: wide, shape: []))
       scores = try graph.insert(Where(), [visible, scores, hidden])

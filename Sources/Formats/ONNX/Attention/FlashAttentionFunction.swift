@@ -1,4 +1,8 @@
-/// The model-local function that stands for `FlashAttention` in files.
+import GraphIR
+import Operations
+import Tensors
+
+/// The model-local function that stands for `FlashAttention` in files: its body is the decomposition, so that it runs anywhere.
 enum FlashAttentionFunction {
   static let domain = "flashfuse"
   static let name = "FlashAttention"
@@ -6,5 +10,103 @@ enum FlashAttentionFunction {
   /// Whether a node of this type is a call of one of the function's variants, each of which has a domain of its own.
   static func isOne(domain: String, name: String) -> Bool {
     name == self.name && (domain == self.domain || domain.hasPrefix(self.domain + "."))
+  }
+
+  /// What a call stands for.
+  static func lift(_ node: LiftedNode, in graph: inout Graph) throws -> [Value?] {
+    let operation = try ONNXOperations.make(name, node.attributes)
+    return [try graph.insert(operation, node.inputs, name: node.name, origin: node.origin)]
+  }
+
+  /// The function whose calls compute `node` of `graph`, in the given version of the standard operator set, without a domain.
+  static func definition(of node: Node, in graph: Graph, version: Int) throws -> Onnx_FunctionProto {
+    guard let attention = node.operation as? FlashAttention else {
+      throw ModelError.invalid("\(node.label) is no attention")
+    }
+    var body = Graph()
+    let slots = FlashAttention.schema.inputs
+    var names: [Value: String] = [:]
+    let inputs: [Value?] = try node.inputs.enumerated().map { index, input in
+      guard let input else { return nil }
+      let type = openType(graph.type(of: input), of: slots[index].name, isHeadwise: index < 3)
+      let value = try body.addInput([slots[index].name], type)
+      names[value] = slots[index].name
+      return value
+    }
+    var numbers = ReferredNumbers(isOpen: version >= 12)
+    let result = try attention.decompose(inputs, in: &body, numbers: &numbers)
+    names[result] = "output"
+    body.addOutput(["output"], result)
+    body.removeUnused()
+
+    var emitter = ONNXEmitter(operatorSets: ["": version], names: names, usedValueNames: Set(names.values))
+    for reference in numbers.references { try emitter.emit(reference.node, giving: reference.value) }
+    for id in body.topologicalOrder() where !(body[id].operation is Parameter) {
+      try emitter.emit(body[id], of: body)
+    }
+    var function = Onnx_FunctionProto()
+    function.name = name
+    function.input = slots.prefix(node.inputs.count).map(\.name)
+    function.output = ["output"]
+    function.attribute = try attributes(of: node).map { $0.name }
+    function.node = emitter.nodes
+    var operatorSet = Onnx_OperatorSetIdProto()
+    operatorSet.domain = ""
+    operatorSet.version = Int64(version)
+    function.opsetImport = [operatorSet]
+    return function
+  }
+
+  /// The attributes of a call: all of those that differ from their defaults, and those that the body asks for.
+  static func attributes(of node: Node) throws -> [Onnx_AttributeProto] {
+    let descriptor = OperationDescriptor.of(node.operation)
+    let changed = Set(descriptor.setAttributes(of: node.operation).map(\.name))
+    let hasMask = node.inputs.indices.contains(4) && node.inputs[4] != nil
+    return try descriptor.attributes.compactMap { attribute in
+      let isAsked = attribute.name == "scale" || (attribute.name == "maskedScore" && hasMask)
+      guard isAsked || changed.contains(attribute.name) else { return nil }
+      return try attribute.read(node.operation).map { try Onnx_AttributeProto(attribute.name, $0) }
+    }
+  }
+
+  /// `type` with batch and lengths left open, so that one function serves all calls that differ in those.
+  private static func openType(_ type: TensorType, of name: String, isHeadwise: Bool) -> TensorType {
+    guard var dimensions = type.shape.dimensions else { return type }
+    for axis in dimensions.indices where !isHeadwise || axis % 2 == 0 {
+      dimensions[axis] = Dimension(symbol: isHeadwise && axis == 0 ? "batch" : "\(name).\(axis)")
+    }
+    return TensorType(type.element, Shape(dimensions))
+  }
+}
+
+/// Numbers that each call of a function gives as attributes.
+private struct ReferredNumbers: AttributeNumbers {
+  /// Whether constants can refer to attributes: since operator set 12.
+  let isOpen: Bool
+  private(set) var references: [(node: Onnx_NodeProto, value: Value)] = []
+  private var known: [String: Value] = [:]
+
+  init(isOpen: Bool) { self.isOpen = isOpen }
+
+  mutating func number(
+    _ attribute: String, _ value: Double, _ element: ElementType, in graph: inout Graph
+  ) throws -> Value {
+    guard isOpen else { return try graph.addConstant(Tensor(doubles: [value], element: element, shape: [])) }
+    if let reference = known[attribute] { return reference }
+    let isInteger = element == .int64
+    let parameter = try graph.insert(Parameter(type: TensorType(isInteger ? .int64 : .float32, .scalar)), [])
+    var node = Onnx_NodeProto()
+    node.opType = "Constant"
+    node.name = "\(attribute)/Constant"
+    node.output = [attribute]
+    node.attribute = [
+      Onnx_AttributeProto(
+        isInteger ? "value_int" : "value_float", referringTo: attribute, type: isInteger ? .int : .float)
+    ]
+    references.append((node, parameter))
+    let result =
+      element == .int64 || element == .float32 ? parameter : try graph.insert(Cast(to: element), [parameter])
+    known[attribute] = result
+    return result
   }
 }

@@ -71,6 +71,8 @@ struct ONNXEmitter {
   /// Adds a node as it is.
   mutating func emit(_ proto: Onnx_NodeProto, giving value: Value) {
     names[value] = proto.output.first
+    usedNodeNames.insert(proto.name)
+    usedValueNames.formUnion(proto.output)
     nodes.append(proto)
   }
 

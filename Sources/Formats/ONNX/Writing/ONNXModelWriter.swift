@@ -1,4 +1,5 @@
 import GraphIR
+import Operations
 import Tensors
 
 /// Puts the changes between two graphs into the model that the first was read from.
@@ -24,6 +25,11 @@ struct ONNXModelWriter {
     for addition in difference.additions {
       if let opaque = try respelled(addition.node, emitter) {
         emitter.emit(opaque, giving: Value(addition.node.id))
+      } else if addition.node.operation is FlashAttention {
+        let domain = try functionDomain(for: addition.node, in: rewritten, emitter, &model)
+        try emitter.emitCall(
+          FlashAttentionFunction.name, domain: domain, addition.node,
+          attributes: FlashAttentionFunction.attributes(of: addition.node))
       } else {
         try emitter.emit(addition.node, of: rewritten)
       }
@@ -35,6 +41,30 @@ struct ONNXModelWriter {
     try assemble(&model.graph, emitter.nodes, difference)
     addImports(emitter.operatorSets, to: &model)
     return model
+  }
+
+  /// The domain of the function that computes `node`, which is added to `model` where it is not there yet.
+  private func functionDomain(
+    for node: Node, in graph: Graph, _ emitter: ONNXEmitter, _ model: inout Onnx_ModelProto
+  ) throws -> String {
+    var function = try FlashAttentionFunction.definition(
+      of: node, in: graph, version: emitter.operatorSets[""] ?? 1)
+    let variants = model.functions.filter { FlashAttentionFunction.isOne(domain: $0.domain, name: $0.name) }
+    for variant in variants {
+      function.domain = variant.domain
+      if function == variant { return variant.domain }
+    }
+    let taken = Set(model.functions.map(\.domain))
+    var number = 1
+    function.domain = FlashAttentionFunction.domain
+    while taken.contains(function.domain) {
+      number += 1
+      function.domain = "\(FlashAttentionFunction.domain).\(number)"
+    }
+    model.functions.append(function)
+    // The first version of the format that has functions.
+    model.irVersion = max(model.irVersion, 8)
+    return function.domain
   }
 
   /// An operation that flashfuse does not know, as the file has it but for the names that it reads.
