@@ -40,7 +40,7 @@ enum FlashAttentionFunction {
     body.removeUnused()
 
     var emitter = ONNXEmitter(operatorSets: ["": version], names: names, usedValueNames: Set(names.values))
-    for reference in numbers.references { try emitter.emit(reference.node, giving: reference.value) }
+    for reference in numbers.references { emitter.emit(reference.node, giving: reference.value) }
     for id in body.topologicalOrder() where !(body[id].operation is Parameter) {
       try emitter.emit(body[id], of: body)
     }
