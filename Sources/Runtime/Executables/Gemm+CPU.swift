@@ -13,7 +13,8 @@ extension Gemm: CPUExecutable {
     try require(right[transposesRight ? 1 : 0] == sizes.depth, "matrices \(left) and \(right) can't be multiplied")
     let addend = inputs.optional(2)?.shape.sizes
     if let addend {
-      let fits = addend.count <= 2 && zip(addend.reversed(), [sizes.columns, sizes.rows]).allSatisfy { $0 == 1 || $0 == $1 }
+      let fits =
+        addend.count <= 2 && zip(addend.reversed(), [sizes.columns, sizes.rows]).allSatisfy { $0 == 1 || $0 == $1 }
       try require(fits, "\(addend) does not broadcast to \([sizes.rows, sizes.columns])")
     }
     guard sizes.fitsBLAS else { return nil }

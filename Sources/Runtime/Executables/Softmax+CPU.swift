@@ -26,7 +26,9 @@ private struct SoftmaxKernel: Kernel {
         workers.forRanges(of: rows, minimum: max(1, 8192 / max(length, 1))) { range in
           for row in range {
             let span = (row * length)..<((row + 1) * length)
-            normalize(UnsafeBufferPointer(rebasing: source.elements[span]), UnsafeMutableBufferPointer(rebasing: target.elements[span]))
+            normalize(
+              UnsafeBufferPointer(rebasing: source.elements[span]),
+              UnsafeMutableBufferPointer(rebasing: target.elements[span]))
           }
         }
       }
