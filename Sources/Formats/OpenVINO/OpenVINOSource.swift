@@ -1,3 +1,4 @@
+import Foundation
 import GraphIR
 import Tensors
 
@@ -14,6 +15,26 @@ struct OpenVINOSource: ModelSource {
   var format: String { "openvino" }
 
   func write(_ rewritten: Graph, of original: Graph, to path: String, options: WriteOptions) throws {
-    throw ModelError.unsupported("no IR is written yet")
+    var target = rewritten
+    var difference = IRDifference(self, from: original, to: target)
+    try ScaledDotProductAttentionForm.run(on: &target, nodes: difference.additions)
+    difference = IRDifference(self, from: original, to: target)
+    let writer = try IRWriter(self, difference, original: original, rewritten: target)
+    var output = AtomicOutput()
+    do {
+      let weights = try weightPieces(writer.weights)
+      // Weights only ever grow at the end, so that the old text goes with the new weights, too.
+      try output.add(IRWeights.path(beside: path), chunks: weights)
+      try output.add(path, chunks: try writer.text())
+      try output.commit()
+    } catch {
+      output.discard()
+      throw error
+    }
+  }
+
+  private func weightPieces(_ additions: [Data]) throws -> [Data] {
+    guard let weights else { return additions }
+    return [weights.withBytes { Data($0) }] + additions
   }
 }

@@ -33,13 +33,6 @@ extension LiftingRules {
       if !isInside { deviation = try lifting.add("Add", [deviation, small]) }
       return [try lifting.add("Div", [centered, deviation])]
     },
-    "GroupNormalization": { lifting in
-      let attributes: [String: AttributeValue] = [
-        "num_groups": .integer(try lifting.attribute("num_groups")),
-        "epsilon": .float(try lifting.attribute("epsilon")),
-      ]
-      return [try lifting.add("GroupNormalization", lifting.inputs, attributes)]
-    },
     "BatchNormInference": { lifting in
       // Before operator set 5 the scale and the shift came first.
       let isOld = (lifting.layer.version ?? 0) < 5

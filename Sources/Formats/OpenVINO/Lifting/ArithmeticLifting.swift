@@ -7,10 +7,10 @@ extension LiftingRules {
       try lifting.requireNumPyBroadcast()
       let operands = [try lifting.input(0), try lifting.input(1)]
       let quotient = try lifting.add("Div", operands)
-      // Integers are divided as in Python, rounding down; the canonical division rounds towards zero.
-      guard lifting.info(operands[0]).element.isSignedInteger, try lifting.attribute("m_pythondiv", true) else {
-        return [quotient]
-      }
+      // Integers are divided as in Python, rounding down; the canonical division rounds towards zero, which is the same for sizes.
+      guard lifting.info(operands[0]).element.isSignedInteger, try lifting.attribute("m_pythondiv", true),
+        !lifting.isAtLeast(0, operands[0]) || !lifting.isAtLeast(1, operands[1])
+      else { return [quotient] }
       let remainder = try lifting.add("Mod", operands, ["fmod": .integer(1)])
       let zero = try lifting.constant(0, like: operands[0])
       let isInexact = try lifting.add("Not", [try lifting.add("Equal", [remainder, zero])])
@@ -45,16 +45,10 @@ extension LiftingRules {
       return [try lifting.add("Cast", [try lifting.input(0)], ["to": .element(element)])]
     },
     "ConvertLike": operation("CastLike"),
+    "Floor": rounding("Floor"), "Ceiling": rounding("Ceil"),
     "Round": { lifting in
       guard try lifting.attribute("mode", "half_to_even").lowercased() == "half_to_even" else { throw Unliftable() }
       return [try lifting.add("Round", [try lifting.input(0)])]
-    },
-    "IsInf": { lifting in
-      let attributes: [String: AttributeValue] = [
-        "detect_negative": .boolean(try lifting.attribute("detect_negative", true)),
-        "detect_positive": .boolean(try lifting.attribute("detect_positive", true)),
-      ]
-      return [try lifting.add("IsInf", [try lifting.input(0)], attributes)]
     },
     "IsFinite": { lifting in
       let value = try lifting.input(0)
@@ -72,10 +66,6 @@ extension LiftingRules {
       }
       return [try lifting.add("MatMul", operands)]
     },
-    "Einsum": { lifting in
-      let equation: String = try lifting.attribute("equation")
-      return [try lifting.add("Einsum", lifting.inputs, ["equation": .string(equation)])]
-    },
     "CumSum": { lifting in
       let attributes: [String: AttributeValue] = [
         "exclusive": .boolean(try lifting.attribute("exclusive", false)),
@@ -85,4 +75,18 @@ extension LiftingRules {
       return [try lifting.add("CumSum", [try lifting.input(0), axis], attributes)]
     },
   ]
+  /// Rounds real numbers; whole ones are left as they are.
+  private static func rounding(_ name: String) -> LiftingRule {
+    { lifting in
+      let value = try lifting.input(0)
+      return [lifting.info(value).element.isInteger ? value : try lifting.add(name, [value])]
+    }
+  }
+}
+
+extension Lifting {
+  /// Whether all elements of a tensor of integers are known to be no smaller than `bound`.
+  fileprivate func isAtLeast(_ bound: Dimension, _ value: Value) -> Bool {
+    graph.info(of: value).symbols?.allSatisfy { $0.isAtLeast(bound) } ?? false
+  }
 }

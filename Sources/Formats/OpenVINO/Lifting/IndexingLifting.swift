@@ -16,12 +16,6 @@ extension LiftingRules {
         "Unsqueeze", [try lifting.cast(indices, to: .int64), try lifting.constant([-1])])
       return [try lifting.add("GatherND", [data, coordinates], ["batch_dims": .integer(batchAxes)])]
     },
-    "GatherElements": { lifting in
-      let axis: Int = try lifting.attribute("axis")
-      return [
-        try lifting.add("GatherElements", [try lifting.input(0), try lifting.input(1)], ["axis": .integer(axis)])
-      ]
-    },
     "GatherND": { lifting in
       let batchAxes = try lifting.attribute("batch_dims", 0)
       // Before operator set 8 the axes of the batch were flattened into one.

@@ -1,5 +1,6 @@
 import Foundation
 import GraphIR
+import Operations
 import Tensors
 
 extension LiftingRules {
@@ -49,7 +50,7 @@ private struct AttentionLifting {
     let isBoolean = mask.map { lifting.info($0).element == .bool } ?? false
     var result = try lifting.add(
       "FlashAttention",
-      trimmed([query, key, value, isBoolean ? nil : mask, isBoolean ? mask : nil, sinks]),
+      FlashAttention.trimmed([query, key, value, isBoolean ? nil : mask, isBoolean ? mask : nil, sinks]),
       ["scale": .float(scale), "causal": .string(isCausal ? "upperLeft" : "none")])
     if rank == 3 {
       result = try lifting.add("Squeeze", [result, try lifting.constant([1])])
@@ -135,12 +136,6 @@ private struct AttentionLifting {
     key = try lifting.expanded(key, like: value, axes: [0, 1])
     value = try lifting.expanded(value, like: key, axes: [0, 1])
     query = try lifting.expanded(query, like: key, axes: [0, 1])
-  }
-
-  private func trimmed(_ inputs: [Value?]) -> [Value?] {
-    var inputs = inputs
-    while inputs.last == .some(nil) { inputs.removeLast() }
-    return inputs
   }
 }
 

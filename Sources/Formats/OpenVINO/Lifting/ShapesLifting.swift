@@ -15,15 +15,23 @@ extension LiftingRules {
       ]
     },
     "Squeeze": { lifting in
-      let axes = lifting.inputs.count > 1 ? try lifting.axes(1) : nil
-      return [try lifting.add("Squeeze", [try lifting.input(0), axes])]
+      let data = try lifting.input(0)
+      guard lifting.inputs.count > 1 else { return [try lifting.add("Squeeze", [data])] }
+      guard let given = lifting.info(try lifting.input(1)).integers, let sizes = lifting.info(data).shape.dimensions
+      else { return [try lifting.add("Squeeze", [data, try lifting.axes(1)])] }
+      // An axis that has another size than 1 stays.
+      let axes = try given.filter { axis in
+        [1, nil].contains(sizes[try normalizedAxis(axis, rank: sizes.count)].constant)
+      }
+      if axes.isEmpty && !given.isEmpty { return [data] }
+      return [try lifting.add("Squeeze", given.isEmpty ? [data] : [data, try lifting.constant(axes)])]
     },
     "Unsqueeze": { lifting in [try lifting.add("Unsqueeze", [try lifting.input(0), try lifting.axes(1)])] },
     "Transpose": { lifting in
       let data = try lifting.input(0)
-      let order = try lifting.integers(1)
-      let reversed = Array((0..<(try lifting.rank(data))).reversed())
-      return [try lifting.add("Transpose", [data], ["perm": .integers(order.isEmpty ? reversed : order)])]
+      var order = try lifting.integers(1)
+      if order.isEmpty { order = Array((0..<(try lifting.rank(data))).reversed()) }
+      return [try lifting.add("Transpose", [data], ["perm": .integers(order)])]
     },
     "Concat": { lifting in
       [try lifting.add("Concat", lifting.inputs, ["axis": .integer(try lifting.attribute("axis"))])]
@@ -85,23 +93,23 @@ extension LiftingRules {
     },
   ]
 
-  /// Each axis is cut where its first element comes to lie, and the two parts change places.
+  /// Element i of an axis comes from element i − shift, counted around.
   private static let roll: LiftingRule = { lifting in
     var data = try lifting.input(0)
     let axes = try lifting.integers(2)
     let given = try lifting.integers(1)
     let shifts = given.count == 1 ? Array(repeating: given[0], count: axes.count) : given
-    guard shifts.count == axes.count, let sizes = lifting.info(data).shape.dimensions else { throw Unliftable() }
-    for (axis, shift) in zip(axes, shifts) {
-      let axis = try normalizedAxis(axis, rank: sizes.count)
-      if shift == 0 { continue }
-      // Where the size is not known, the shift may be more than once around.
-      guard let size = sizes[axis].constant, size > 0, shift != .min else { throw Unliftable() }
-      let cut = (size - shift % size) % size
-      if cut == 0 { continue }
-      let tail = try lifting.slice(data, axis: axis, from: cut, to: size)
-      let head = try lifting.slice(data, axis: axis, from: 0, to: cut)
-      data = try lifting.add("Concat", [tail, head], ["axis": .integer(axis)])
+    try require(shifts.count == axes.count, "\(shifts.count) shifts for \(axes.count) axes")
+    let rank = try lifting.rank(data)
+    let (zero, one) = (try lifting.constant(Tensor(scalar: Int64(0))), try lifting.constant(Tensor(scalar: Int64(1))))
+    for (axis, shift) in zip(axes, shifts) where shift != 0 {
+      let axis = try normalizedAxis(axis, rank: rank)
+      let index = try lifting.constant(Tensor(scalar: Int64(axis)))
+      let size = try lifting.add("Gather", [try lifting.add("Shape", [data]), index], ["axis": .integer(0)])
+      let positions = try lifting.add("Range", [zero, size, one])
+      let shifted = try lifting.add("Sub", [positions, try lifting.constant(Tensor(scalar: Int64(shift)))])
+      let sources = try lifting.add("Mod", [shifted, size])
+      data = try lifting.add("Gather", [data, sources], ["axis": .integer(axis)])
     }
     return [data]
   }

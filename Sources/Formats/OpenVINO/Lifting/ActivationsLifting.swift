@@ -10,11 +10,12 @@ extension LiftingRules {
     // x · sigmoid(βx)
     "Swish": { lifting in
       let value = try lifting.input(0)
-      let argument = try lifting.optionalInput(1).map { try lifting.add("Mul", [value, $0]) } ?? value
+      guard let factor = lifting.optionalInput(1) else { return [try lifting.add("Swish", [value])] }
+      if let number = lifting.info(factor).scalar {
+        return [try lifting.add("Swish", [value], ["alpha": .float(number)])]
+      }
+      let argument = try lifting.add("Mul", [value, factor])
       return [try lifting.add("Mul", [value, try lifting.add("Sigmoid", [argument])])]
-    },
-    "Elu": { lifting in
-      [try lifting.add("Elu", [try lifting.input(0)], ["alpha": .float(try lifting.attribute("alpha", 1.0))])]
     },
     "HSigmoid": { lifting in
       let attributes: [String: AttributeValue] = ["alpha": .float(1.0 / 6), "beta": .float(0.5)]

@@ -1,0 +1,127 @@
+import GraphIR
+
+/// What has to change in an IR so that it says a rewritten graph instead of the one it was read as.
+///
+/// A layer stays where an output depends on one of its ports, and so do layers on which no output ever depended, with all they
+/// read. Edges are free: a layer that stays may read something else than it did.
+struct IRDifference {
+  /// An input port of a layer, both by position in the file's lists.
+  struct Input: Hashable {
+    let layer: Int
+    let input: Int
+  }
+
+  /// Which layers stay, by position.
+  private(set) var keptLayers: [Bool]
+  /// The nodes that need layers of their own, each after those it reads.
+  private(set) var additions: [NodeID] = []
+  /// What inputs of layers that stay read now, where that is not what they read before.
+  private(set) var rewired: [Input: Value] = [:]
+
+  private let source: OpenVINOSource
+  private let rewritten: Graph
+  private let ports: [Value: IRTopology.Port]
+  /// By layer, what its nodes read now, by what they read when they were imported.
+  private var replacements: [Int: [Value: Value]] = [:]
+  /// Layers that can't say any more what their nodes compute: a node inside reads something else than it did.
+  private var broken: Set<Int> = []
+
+  init(_ source: OpenVINOSource, from original: Graph, to rewritten: Graph) {
+    self.source = source
+    self.rewritten = rewritten
+    keptLayers = Array(repeating: false, count: source.network.layers.count)
+    var ports: [Value: IRTopology.Port] = [:]
+    for (layer, values) in source.values.enumerated() {
+      for (output, value) in values.enumerated() { ports[value] = .init(layer: layer, output: output) }
+    }
+    self.ports = ports
+    findReplacements(original, live: rewritten.liveNodes())
+    keepWhatNeverMattered()
+    trace(original)
+  }
+
+  /// Whether the file stays as it is.
+  var isEmpty: Bool { additions.isEmpty && rewired.isEmpty && keptLayers.allSatisfy { $0 } }
+
+  /// The port of a layer that stays which gives `value`.
+  func port(of value: Value) -> IRTopology.Port? {
+    guard let port = ports[value], keptLayers[port.layer], !broken.contains(port.layer) else { return nil }
+    return port
+  }
+
+  /// The port that gave `value` in the file as it was.
+  func originalPort(of value: Value) -> IRTopology.Port? { ports[value] }
+
+  /// The position in the file of the layer that `node` was imported from; nil for one that a pass made.
+  private func layer(of node: Node) -> Int? {
+    node.origin.passes.isEmpty ? node.origin.sources.first?.index : nil
+  }
+
+  private mutating func findReplacements(_ original: Graph, live: Set<NodeID>) {
+    for id in live {
+      let node = rewritten[id]
+      guard original.contains(id), let layer = layer(of: node) else { continue }
+      for (before, after) in zip(original[id].inputs, node.inputs) {
+        guard let before, let after else { continue }
+        if let port = ports[before], port.layer != layer {
+          let other = replacements[layer, default: [:]].updateValue(after, forKey: before)
+          if let other, other != after { broken.insert(layer) }
+        } else if before != after {
+          broken.insert(layer)
+        }
+      }
+    }
+  }
+
+  /// Inputs, and layers from which no way leads to a result (the writing of a state, for example), with all that they read.
+  private mutating func keepWhatNeverMattered() {
+    let layers = source.network.layers
+    let mattered = upstream(of: layers.indices.filter { layers[$0].type == "Result" })
+    for index in upstream(of: layers.indices.filter { !mattered.contains($0) || layers[$0].type == "Parameter" }) {
+      keptLayers[index] = true
+    }
+  }
+
+  private func upstream(of layers: [Int]) -> Set<Int> {
+    var found = Set(layers)
+    var pending = layers
+    while let layer = pending.popLast() {
+      for producer in source.topology.producers[layer] where found.insert(producer.port.layer).inserted {
+        pending.append(producer.port.layer)
+      }
+    }
+    return found
+  }
+
+  /// Follows what the outputs need.
+  private mutating func trace(_ original: Graph) {
+    var reached: Set<Int> = []
+    var added: Set<NodeID> = []
+    var pending: [Value] = []
+    let results = source.network.layers.indices.filter { source.network.layers[$0].type == "Result" }
+    for (index, (before, after)) in zip(results, zip(original.outputs, rewritten.outputs)) {
+      keptLayers[index] = true
+      if before.value != after.value { rewired[Input(layer: index, input: 0)] = after.value }
+      pending.append(after.value)
+    }
+    while let value = pending.popLast() {
+      if let port = ports[value], !broken.contains(port.layer) {
+        if reached.insert(port.layer).inserted { pending += keep(port.layer) }
+      } else if added.insert(value.node).inserted {
+        pending += rewritten[value.node].inputs.compactMap { $0 }
+      }
+    }
+    additions = rewritten.topologicalOrder().filter(added.contains)
+  }
+
+  /// Keeps a layer and returns what it reads.
+  private mutating func keep(_ layer: Int) -> [Value] {
+    keptLayers[layer] = true
+    return source.topology.producers[layer].enumerated().map { input, producer in
+      let before = source.values[producer.port.layer][producer.port.output]
+      guard let after = replacements[layer]?[before], after != before else { return before }
+      rewired[Input(layer: layer, input: input)] = after
+      return after
+    }
+  }
+}

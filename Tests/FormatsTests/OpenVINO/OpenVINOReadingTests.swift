@@ -1,0 +1,100 @@
+import Foundation
+import GraphIR
+import Operations
+import Tensors
+import TestSupport
+import Testing
+
+@testable import Formats
+
+@Suite struct OpenVINOReadingTests {
+  private func read(_ example: ExampleIR) throws -> Graph {
+    let folder = try TemporaryDirectory()
+    let document = try Document.read(path: try example.write(to: folder))
+    #expect(document.format == "openvino")
+    try document.graph.verify()
+    return document.graph
+  }
+
+  @Test func inputsAnswerToEveryName() throws {
+    let graph = try read(
+      .scores.with {
+        $0.layers[0] = $0.layers[0].replacingOccurrences(of: "names=\"query\"", with: #"names="a\,b,c""#)
+      })
+    #expect(graph.inputs.map(\.names) == [["a,b", "c", "query"], ["key"]])
+  }
+
+  @Test func outputsAnswerToTheNamesOfThePortThatFeedsThem() throws {
+    let graph = try read(
+      .scores.with {
+        $0.layers.append(ExampleIR.result(5, "scores result"))
+        $0.edges.append(ExampleIR.edge(2, 2, 5, 0))
+      })
+    #expect(
+      graph.outputs.map(\.names) == [
+        ["probabilities", "result", "weights"], ["first", "sec,ond", "scores result", "scores"],
+      ])
+  }
+
+  @Test func sizesThatAreOpenBecomeSymbolsOfInputAndAxis() throws {
+    let graph = try read(.scores.with { $0.layers[1] = ExampleIR.parameter(1, "key", "1..5,4,8") })
+    #expect(graph.inputs.map { graph.type(of: $0.value).description } == ["f32[query.0, 4, 8]", "f32[key.0, 4, 8]"])
+  }
+
+  @Test func anInputMayHaveAnyRank() throws {
+    let graph = try read(.sum.with { $0.layers[0] = ExampleIR.parameter(0, "input", "...") })
+    #expect(graph.type(of: graph.inputs[0].value) == TensorType(.float32, .unranked))
+  }
+
+  @Test func operationsAreLifted() throws {
+    let graph = try read(.scores)
+    #expect(
+      graph.nodes.map { OperationDescriptor.of($0.operation).name } == [
+        "Parameter", "Parameter", "Transpose", "MatMul", "Softmax",
+      ])
+    let sources = graph.nodes.map { $0.origin.sources.map(\.name) }
+    #expect(sources == [["query"], ["key"], ["scores"], ["scores"], ["weights"]])
+  }
+
+  @Test func weightsAreThoseOfTheFile() throws {
+    let graph = try read(.sum)
+    let constant = try #require(graph.nodes.compactMap { $0.operation as? Constant }.first)
+    #expect(try constant.tensor.values(as: Float.self) == [1, 2, 3, 4] && constant.tensor.shape == [2, 2])
+  }
+
+  @Test func layersMayComeInAnyOrder() throws {
+    let graph = try read(.scores.with { $0.layers.reverse() })
+    #expect(graph.inputs.map(\.name) == ["key", "query"])
+    #expect(graph.nodeCount == 5)
+  }
+
+  @Test func anUnknownOperationIsOpaque() throws {
+    let graph = try read(
+      .scores.with { $0.layers[3] = $0.layers[3].replacingOccurrences(of: "SoftMax", with: "SparseMax") })
+    let opaque = try #require(graph.nodes.compactMap { $0.operation as? Opaque }.first)
+    #expect(opaque.type == "SparseMax (opset8)")
+    #expect(opaque.outputs == [TensorType(.float32, [.unknown, 4, 4])])
+  }
+
+  @Test func layersWithOneNameAreToldApart() throws {
+    let graph = try read(
+      .scores.with { $0.layers[3] = $0.layers[3].replacingOccurrences(of: "\"weights\"", with: "\"scores\"") })
+    let names = graph.nodes.flatMap { $0.origin.sources.map(\.name) }
+    #expect(names.suffix(2) == ["scores", "scores#3"])
+  }
+
+  @Test func aByteOrderMarkAndEscapedNamesAreRead() throws {
+    let graph = try read(
+      .scores.with {
+        $0.prolog = "\u{FEFF}" + $0.prolog
+        $0.layers[0] = $0.layers[0].replacingOccurrences(of: "query", with: "a &lt;&amp;&quot;&#228; b")
+      })
+    #expect(graph.inputs[0].names == [#"a <&"ä b"#])
+  }
+
+  @Test(arguments: [
+    ("a,b", ["a", "b"]), (#"a\,b,c"#, ["a,b", "c"]), (#"a\b"#, [#"a\b"#]), ("", []), (#"x\\,y"#, [#"x\,y"#]),
+  ]) func namesAreSplitAtCommas(_ list: String, _ names: [String]) {
+    #expect(IRText.names(list) == names)
+  }
+}
