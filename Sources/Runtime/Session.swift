@@ -1,3 +1,4 @@
+import Foundation
 import GraphIR
 import Tensors
 
@@ -8,7 +9,8 @@ public final class Session {
   public struct Options: Sendable {
     /// How many threads to compute on; nil: all cores of this machine.
     public var threads: Int?
-    /// Bytes that values and scratch may take at once; a run that needs more fails before it allocates them.
+    /// Bytes that values and scratch may take at once; a run that needs more fails before it allocates them. Nil: as
+    /// many as this machine has.
     public var memoryLimit: Int?
 
     public init(threads: Int? = nil, memoryLimit: Int? = nil) {
@@ -47,7 +49,7 @@ public final class Session {
   package func run(_ inputs: [String: Tensor], observer: (any ExecutionObserver)?) throws -> Result {
     let ordered = try order(inputs)
     let (outputs, statistics) = try plan(for: ordered.map { $0?.type }).run(
-      ordered, on: workers, memoryLimit: options.memoryLimit, observer: observer)
+      ordered, on: workers, memoryLimit: options.memoryLimit ?? Self.machineMemory, observer: observer)
     return Result(outputs: outputs, statistics: statistics)
   }
 
@@ -61,6 +63,8 @@ public final class Session {
 
   /// How many plans were made.
   var planCount: Int { plans.count }
+
+  private static let machineMemory = Int(clamping: ProcessInfo.processInfo.physicalMemory)
 
   private func order(_ inputs: [String: Tensor]) throws -> [Tensor?] {
     var unused = inputs

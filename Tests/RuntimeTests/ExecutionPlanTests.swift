@@ -37,7 +37,8 @@ import Testing
     graph.addOutput(["first"], Value(first.id))
     let tensor = try Tensor.random([1000], seed: 2)
     let result = try Session(graph, options: .init(threads: 1)).run(["x": tensor])
-    #expect(result.outputs[1] == (try Softmax().evaluate(Operands([tensor]))[0]))
+    let expected = try Softmax().evaluate(Operands([tensor]))[0]
+    #expect(try OutputError(of: result.outputs[1], expected: expected).absolute < 1e-7)
   }
 
   @Test func theMemoryLimitStopsARunBeforeItIsExceeded() throws {

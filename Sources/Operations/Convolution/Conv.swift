@@ -25,7 +25,7 @@ public struct Conv: GraphOperation {
     spellings: [.onnx("Conv")])
 
   /// The padded, strided window for a kernel of these sizes.
-  func window(kernel: [Int]) throws -> SlidingWindow {
+  package func window(kernel: [Int]) throws -> SlidingWindow {
     try require(
       kernelShape.isEmpty || kernelShape == kernel,
       "kernel_shape \(kernelShape) differs from that of the weights, \(kernel)")

@@ -14,9 +14,9 @@ public enum AutomaticPadding: String, Hashable, Sendable, CaseIterable, Attribut
 }
 
 /// The window that a convolution or pooling moves over the spatial axes of its input.
-struct SlidingWindow {
-  var kernel: [Int]
-  var strides: [Int]
+package struct SlidingWindow: Sendable {
+  package var kernel: [Int]
+  package var strides: [Int]
   var dilations: [Int]
   /// Padding before and after each axis.
   var before: [Int]
@@ -79,7 +79,7 @@ struct SlidingWindow {
   }
 
   /// The output sizes and the padding before each axis for an input of `sizes`.
-  func resolved(_ sizes: [Int]) throws -> (output: [Int], before: [Int]) {
+  package func resolved(_ sizes: [Int]) throws -> (output: [Int], before: [Int]) {
     try require(sizes.count == kernel.count, "\(kernel.count) spatial axes were expected, found \(sizes.count)")
     var (output, padding): ([Int], [Int]) = ([], [])
     for (axis, size) in sizes.enumerated() {

@@ -1,16 +1,16 @@
 import Tensors
 
 /// Neighbouring positions along the last spatial axis of an output plane and the input elements that a kernel position meets there.
-struct WindowRun {
-  var target: Int
-  var source: Int
-  var step: Int
-  var count: Int
+package struct WindowRun: Sendable {
+  package var target: Int
+  package var source: Int
+  package var step: Int
+  package var count: Int
 }
 
 extension SlidingWindow {
   /// For every kernel position, in row-major order, the runs in which it lies inside an input plane of sizes `input`.
-  func taps(input: [Int], output: [Int], before: [Int]) throws -> [[WindowRun]] {
+  package func taps(input: [Int], output: [Int], before: [Int]) throws -> [[WindowRun]] {
     let last = kernel.count - 1
     let inputStrides = denseStrides(input)
     let kernelStrides = denseStrides(kernel)

@@ -7,13 +7,12 @@ struct ActivationMeter {
   private(set) var live = 0
   private(set) var peak = 0
   private(set) var peakScratch = 0
-  let limit: Int?
+  let limit: Int
 
-  init(limit: Int?) { self.limit = limit }
+  init(limit: Int) { self.limit = limit }
 
   /// Throws `ModelError.unsupported` where `bytes` more than are live now would exceed the limit.
   func check(_ bytes: Int) throws {
-    guard let limit else { return }
     let (total, overflow) = live.addingReportingOverflow(bytes)
     guard overflow || total > limit else { return }
     throw ModelError.unsupported(

@@ -14,7 +14,7 @@ public struct RunStatistics: Hashable, Sendable {
 extension ExecutionPlan {
   /// Runs the plan on `inputs`, in the graph's order, which have the types it was made for.
   func run(
-    _ inputs: [Tensor?], on workers: Workers, memoryLimit: Int?, observer: (any ExecutionObserver)?
+    _ inputs: [Tensor?], on workers: Workers, memoryLimit: Int, observer: (any ExecutionObserver)?
   ) throws -> (outputs: [Tensor], statistics: RunStatistics) {
     let start = DispatchTime.now()
     func elapsed() -> Double { Double(DispatchTime.now().uptimeNanoseconds - start.uptimeNanoseconds) * 1e-9 }
@@ -88,7 +88,7 @@ extension ExecutionPlan.Step {
     node.outputs.reduce(0) { sum, output in
       guard let sizes = output.shape.sizes, let count = try? Tensor.elementCount(of: sizes, element: output.element)
       else { return sum }
-      return sum.addingReportingOverflow(count * output.element.byteCount).partialValue
+      return sum.addingSaturated(count * output.element.byteCount)
     }
   }
 
@@ -112,13 +112,21 @@ extension ExecutionPlan.Step {
     var needed = scratch
     for type in types {
       let bytes = try Tensor.elementCount(of: type.shape.sizes ?? [], element: type.element) * type.element.byteCount
-      needed = needed.addingReportingOverflow(bytes).partialValue
+      needed = needed.addingSaturated(bytes)
     }
     try meter.check(needed)
     meter.noteScratch(scratch)
     let buffers = try types.map { try TensorBuffer(element: $0.element, shape: $0.shape.sizes ?? []) }
     try kernel.run(Operands(operands), into: buffers, on: workers)
     return try buffers.map { try $0.tensor() }
+  }
+}
+
+extension Int {
+  /// The sum of two numbers of bytes, or the largest number there is.
+  fileprivate func addingSaturated(_ other: Int) -> Int {
+    let (sum, overflow) = addingReportingOverflow(other)
+    return overflow ? .max : sum
   }
 }
 

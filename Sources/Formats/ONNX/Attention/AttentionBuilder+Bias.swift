@@ -41,18 +41,33 @@ extension AttentionBuilder {
 
   /// The keys that position and length leave visible, as in `FlashAttention.visibility`.
   mutating func visibility(queryLength: Value, keyLength: Value) throws -> Value? {
-    let attention = attention
-    let lengths = optionalInput(6)
+    var positional = FlashAttention()
+    positional.causal = attention.causal
+    positional.leftWindow = attention.leftWindow
+    positional.rightWindow = attention.rightWindow
+    let inputs = [queryLength, keyLength, optionalInput(6)]
+    if let known = shared[positional, inputs] { return known }
     var numbers = ConstantNumbers()
+    let lengths = optionalInput(6)
     let visible = try building { graph in
-      try attention.visibility(
+      try positional.visibility(
         queryLength: queryLength, keyLength: keyLength, lengths: lengths, in: &graph, numbers: &numbers)
     }
-    return try visible.map { try folded($0) }
+    guard let visible else { return nil }
+    let result = try folded(visible)
+    shared[positional, inputs] = result
+    return result
   }
 
+  /// The size of an axis of `value` as a tensor of one integer and no axes.
   mutating func length(ofAxis axis: Int, of value: Value) throws -> Value {
-    try building { graph in try FlashAttention.size(ofAxis: axis, of: value, in: &graph) }
+    guard let size = type(of: value).shape.dimensions?[axis] else {
+      throw ModelError.unsupported("attention of unknown rank")
+    }
+    if let known = shared.sizes[size] { return known }
+    let length = try building { graph in try FlashAttention.size(ofAxis: axis, of: value, in: &graph) }
+    shared.sizes[size] = length
+    return length
   }
 
   /// `bias` with four axes, the last two as long as there are queries and keys: runtimes don't broadcast those.

@@ -10,11 +10,11 @@ extension AttentionBuilder {
   mutating func lengthFirst(_ value: Value) throws -> Value {
     var source = value
     var permutation = Self.headsFirst
-    if let transpose = graph.operation(of: value, as: Transpose.self), let data = graph[value.node].inputs.first ?? nil,
-      let inner = try? transpose.order(rank: 4)
+    while let transpose = graph.operation(of: source, as: Transpose.self),
+      let data = graph[source.node].inputs.first ?? nil, let inner = try? transpose.order(rank: 4)
     {
       source = data
-      permutation = Self.headsFirst.map { inner[$0] }
+      permutation = permutation.map { inner[$0] }
     }
     return permutation == [0, 1, 2, 3] ? source : try insert(Transpose(permutation), [source])
   }

@@ -6,21 +6,21 @@ import Tensors
 struct AttentionLowering {
   let attentionOperator: WriteOptions.AttentionOperator
 
-  /// `graph` with the `nodes`, all of them `FlashAttention`, lowered.
+  /// `graph` with the `nodes`, all of them `FlashAttention` and each after those it depends on, lowered.
   func lower(_ nodes: [NodeID], in graph: Graph) throws -> Graph {
+    guard attentionOperator != .function else { return graph }
     var lowered = graph
+    var shared = SharedValues()
     for id in nodes {
       guard let attention = lowered[id].operation as? FlashAttention else { continue }
-      var draft = lowered
       do {
-        var builder = AttentionBuilder(attention, lowered[id], graph: draft)
+        var builder = AttentionBuilder(attention, lowered[id], graph: lowered, shared: shared)
         switch attentionOperator {
-        case .function: continue
-        case .microsoft: try builder.addMultiHeadAttention()
         case .onnx: try builder.addStandardAttention()
+        case .microsoft, .function: try builder.addMultiHeadAttention()
         }
-        draft = builder.graph
-        lowered = draft
+        lowered = builder.graph
+        shared = builder.shared
       } catch let error as ModelError where error.kind == .unsupported {
         // The function can say everything.
         continue
@@ -31,17 +31,36 @@ struct AttentionLowering {
   }
 }
 
+/// Values that lowering has added and that further attentions can read: the same mask need not be built for every layer.
+struct SharedValues {
+  private struct Key: Hashable {
+    let operation: AnyHashable
+    let inputs: [Value?]
+  }
+
+  /// Sizes of axes as tensors of one integer and no axes.
+  var sizes: [Dimension: Value] = [:]
+  private var results: [Key: Value] = [:]
+
+  subscript(operation: any GraphOperation, inputs: [Value?]) -> Value? {
+    get { results[Key(operation: AnyHashable(operation), inputs: inputs)] }
+    set { results[Key(operation: AnyHashable(operation), inputs: inputs)] = newValue }
+  }
+}
+
 /// Builds the replacement of one `FlashAttention`.
 struct AttentionBuilder {
   let attention: FlashAttention
   let node: Node
   private(set) var graph: Graph
+  var shared: SharedValues
   private let origin: Origin
 
-  init(_ attention: FlashAttention, _ node: Node, graph: Graph) {
+  init(_ attention: FlashAttention, _ node: Node, graph: Graph, shared: SharedValues) {
     self.attention = attention
     self.node = node
     self.graph = graph
+    self.shared = shared
     origin = Origin(sources: node.origin.sources, passes: node.origin.passes + ["ONNX"])
   }
 
@@ -62,9 +81,13 @@ struct AttentionBuilder {
     return sizes
   }
 
+  /// The result of `operation` on `inputs`, of a node that is there already where one is.
   mutating func insert(_ operation: any GraphOperation, _ inputs: [Value?]) throws -> Value {
+    if let known = shared[operation, inputs] { return known }
     let kind = OperationDescriptor.of(operation).name
-    return try graph.insert(operation, inputs, name: "\(node.name)/\(kind)", origin: origin)
+    let result = try graph.insert(operation, inputs, name: "\(node.name)/\(kind)", origin: origin)
+    shared[operation, inputs] = result
+    return result
   }
 
   /// Adds the node that bears the name of the one it replaces.
@@ -73,7 +96,7 @@ struct AttentionBuilder {
   }
 
   mutating func constant(_ tensor: Tensor) throws -> Value {
-    try graph.addConstant(tensor, name: "\(node.name)/Constant", origin: origin)
+    try insert(Constant(tensor), [])
   }
 
   mutating func constant(_ integers: [Int]) throws -> Value {

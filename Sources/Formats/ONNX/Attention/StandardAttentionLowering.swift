@@ -40,10 +40,12 @@ extension AttentionBuilder {
       }
       let total = try totalBias(visible: visible)
       if let total {
-        let limit = element == .float16 ? -65000 : Self.lowestBias
-        bias = try insert(Max(), [total, scalar(limit, element)])
+        let hidden = try scalar(-.infinity, element)
+        let lowest = try scalar(element == .float16 ? -65000 : Self.lowestBias, element)
+        let raised = try insert(Max(), [total, lowest])
+        bias = try folded(try insert(Where(), [insert(Greater(), [total, hidden]), raised, hidden]))
         let most = try insert(ReduceMax(), [total, constant([-1])])
-        emptyRows = try folded(try insert(Greater(), [most, scalar(-.infinity, element)]))
+        emptyRows = try folded(try insert(Greater(), [most, hidden]))
       }
     }
     if let found = bias { bias = try expanded(found, queryLength: queryLength, keyLength: keyLength) }

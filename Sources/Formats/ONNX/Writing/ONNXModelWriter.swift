@@ -19,6 +19,10 @@ struct ONNXModelWriter {
     for node in rewritten.nodes {
       for value in node.values { names[value] = difference.originalValue(of: value).flatMap { source.names[$0] } }
     }
+    var upgrade: ONNXUpgrade?
+    if difference.additions.contains(where: { $0.node.operation is StandardAttention }) {
+      upgrade = try upgradeFunctions(of: &model)
+    }
     var emitter = ONNXEmitter(
       operatorSets: try ONNXScope.operatorSets(model.opsetImport), names: names,
       usedValueNames: model.graph.allValueNames(), usedNodeNames: Set(model.graph.node.map(\.name)))
@@ -38,9 +42,34 @@ struct ONNXModelWriter {
       let port = rewritten.outputs[index]
       try emitter.emitAlias(of: port.value, named: port.name)
     }
-    try assemble(&model.graph, emitter.nodes, difference)
+    try assemble(&model.graph, emitter.nodes, difference, &upgrade)
     addImports(emitter.operatorSets, to: &model)
     return model
+  }
+
+  /// Raises the standard operator set of `model` and its functions to the one that has `Attention`, where it is older.
+  ///
+  /// - Returns: what brings nodes over; nil where they need not be.
+  private func upgradeFunctions(of model: inout Onnx_ModelProto) throws -> ONNXUpgrade? {
+    func raise(_ imports: inout [Onnx_OperatorSetIdProto]) -> Int? {
+      guard let index = imports.firstIndex(where: { ["", "ai.onnx"].contains($0.domain) }),
+        imports[index].version < ONNXUpgrade.target
+      else { return nil }
+      defer { imports[index].version = Int64(ONNXUpgrade.target) }
+      return Int(imports[index].version)
+    }
+    for index in model.functions.indices {
+      guard let version = raise(&model.functions[index].opsetImport) else { continue }
+      let names = Set(model.functions[index].node.flatMap { $0.input + $0.output })
+      var upgrade = ONNXUpgrade(from: version, usedNames: names) { _ in nil }
+      model.functions[index].node = try upgrade.upgraded(model.functions[index].node)
+      try upgrade.check()
+    }
+    guard let version = raise(&model.opsetImport) else { return nil }
+    model.irVersion = max(model.irVersion, 10)
+    var ranks: [String: Int] = [:]
+    for (value, name) in source.names { ranks[name] = original.type(of: value).rank }
+    return ONNXUpgrade(from: version, usedNames: model.graph.allValueNames()) { ranks[$0] }
   }
 
   /// The domain of the function that computes `node`, which is added to `model` where it is not there yet.
@@ -81,7 +110,8 @@ struct ONNXModelWriter {
   }
 
   private func assemble(
-    _ graph: inout Onnx_GraphProto, _ additions: [Onnx_NodeProto], _ difference: RewriteDifference
+    _ graph: inout Onnx_GraphProto, _ additions: [Onnx_NodeProto], _ difference: RewriteDifference,
+    _ upgrade: inout ONNXUpgrade?
   ) throws {
     let inputs = Set(graph.input.map(\.name))
     let nodeCount = graph.node.count
@@ -95,6 +125,10 @@ struct ONNXModelWriter {
     let known = inputs.union(graph.initializer.map(\.name)).union(graph.sparseInitializer.map(\.values.name))
 
     var nodes = graph.node.enumerated().filter { !difference.removedSources.contains($0.offset) }.map(\.element)
+    if let upgraded = try upgrade?.upgraded(nodes) {
+      nodes = upgraded
+      try upgrade?.check()
+    }
     nodes += additions
     var defined = known
     for node in nodes { defined.formUnion(node.output) }
