@@ -6,6 +6,7 @@ extension Document {
     OpenVINOFormat.self,
     ONNXJSONFormat.self,
     ONNXFormat.self,
+    JSONGraphFormat.self,
   ]
 
   /// Reads the model at `path`, whose format is told by its content.

@@ -70,4 +70,13 @@ public struct TensorType: Hashable, Sendable, CustomStringConvertible {
   public var rank: Int? { shape.rank }
 
   public var description: String { element.rawValue + shape.description }
+
+  /// Whether this type, stated in a text, can be what `other` says, sizes that either does not know aside.
+  package func agrees(with other: TensorType) -> Bool {
+    guard element == other.element, rank == other.rank else { return false }
+    let isUnknown = { (dimension: Dimension) in dimension.symbols.contains { $0.hasPrefix("?") } }
+    return zip(shape.dimensions ?? [], other.shape.dimensions ?? []).allSatisfy {
+      $0 == $1 || isUnknown($0) || isUnknown($1)
+    }
+  }
 }

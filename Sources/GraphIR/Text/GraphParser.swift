@@ -192,13 +192,3 @@ private struct StatementParser {
     }
   }
 }
-
-extension TensorType {
-  fileprivate func agrees(with other: TensorType) -> Bool {
-    guard element == other.element, rank == other.rank else { return false }
-    let isUnknown = { (dimension: Dimension) in dimension.symbols.contains { $0.hasPrefix("?") } }
-    return zip(shape.dimensions ?? [], other.shape.dimensions ?? []).allSatisfy {
-      $0 == $1 || isUnknown($0) || isUnknown($1)
-    }
-  }
-}

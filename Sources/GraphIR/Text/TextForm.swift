@@ -35,7 +35,7 @@ enum TextForm {
   static func literal(_ tensor: Tensor, limit: Int) -> String {
     let head = "\(tensor.element.rawValue)\(Shape(tensor.shape)) = "
     if let splat = splat(tensor) { return head + splat }
-    guard tensor.count <= limit, let elements = try? elements(tensor) else { return head + "..." }
+    guard tensor.count <= limit, let elements = try? tensor.words() else { return head + "..." }
     var rows = elements
     for size in tensor.shape.reversed() where size > 0 {
       rows = stride(from: 0, to: rows.count, by: size).map { list(rows[$0..<($0 + size)]) }
@@ -55,51 +55,17 @@ enum TextForm {
     guard isSplat, tensor.count > 1 || tensor.rank == 0,
       let first = try? Tensor(element: tensor.element, shape: [1], filledBy: { copyPrefix(of: tensor, to: $0) })
     else { return nil }
-    return try? elements(first).first
+    return try? first.words().first
   }
 
   private static func copyPrefix(of tensor: Tensor, to bytes: UnsafeMutableRawBufferPointer) {
     tensor.withBytes { bytes.copyBytes(from: $0.prefix(bytes.count)) }
   }
 
-  private static func elements(_ tensor: Tensor) throws -> [String] {
-    switch tensor.element {
-    case .float64: try tensor.values(as: Double.self).map { text($0) }
-    case .float32: try tensor.values(as: Float.self).map { text($0) }
-    case .float16: try tensor.values(as: Float16.self).map { text($0) }
-    case .bfloat16: try tensor.values(as: BFloat16.self).map { text($0.float) }
-    case .uint64: try tensor.values(as: UInt64.self).map { String($0) }
-    case .bool: try tensor.booleans().map { String($0) }
-    default: try tensor.integers().map { String($0) }
-    }
-  }
-
   /// The shortest decimal that reads back as the same bits; a NaN other than the usual one with all its bits.
-  private static func text<Float: BinaryFloatingPoint & LosslessStringConvertible & FloatBits>(_ value: Float) -> String
+  static func text<Float: BinaryFloatingPoint & LosslessStringConvertible & FloatBits>(_ value: Float) -> String
   {
     guard value.isNaN, value.bits != Float.nan.bits else { return value.description }
     return "nan(0x\(String(value.bits, radix: 16)))"
   }
-}
-
-/// A float that can be told bit by bit.
-protocol FloatBits {
-  associatedtype Bits: FixedWidthInteger
-  var bits: Bits { get }
-  init(bits: Bits)
-}
-
-extension Double: FloatBits {
-  var bits: UInt64 { bitPattern }
-  init(bits: UInt64) { self.init(bitPattern: bits) }
-}
-
-extension Float: FloatBits {
-  var bits: UInt32 { bitPattern }
-  init(bits: UInt32) { self.init(bitPattern: bits) }
-}
-
-extension Float16: FloatBits {
-  var bits: UInt16 { bitPattern }
-  init(bits: UInt16) { self.init(bitPattern: bits) }
 }

@@ -1,0 +1,136 @@
+import Foundation
+import GraphIR
+import Tensors
+
+/// Writes a rewritten graph into the text it was read from: elements of `weights` and `nodes` go and come, all else stays.
+struct JSONGraphWriter {
+  private let source: JSONSource
+  private let rewritten: Graph
+  private let difference: RewriteDifference
+  private var names: [Value: String] = [:]
+  private var taken: Set<String>
+
+  init(_ source: JSONSource, rewritten: Graph, difference: RewriteDifference) {
+    self.source = source
+    self.rewritten = rewritten
+    self.difference = difference
+    taken = Set(source.names.values).union(source.description.nodes.map(\.label))
+  }
+
+  mutating func text() throws -> [UInt8] {
+    let firstWeight = source.description.inputs.count
+    let firstNode = firstWeight + (source.description.weights?.count ?? 0)
+    var additions: [Int: [String]] = [:]
+    let end = source.description.nodes.count
+    for addition in difference.additions {
+      let place = addition.before.map { max(0, $0 - firstNode) } ?? end
+      additions[place, default: []].append(try text(of: addition.node))
+    }
+    for port in rewritten.outputs where name(of: port.value) != port.name {
+      let fields = [("op", json("Identity")), ("inputs", json([name(of: port.value)])), ("outputs", json([port.name]))]
+      additions[end, default: []].append(object(fields))
+    }
+    var nodes: [JSONLayout.Item] = []
+    for index in 0...end {
+      nodes += (additions[index] ?? []).map { .new($0) }
+      if index < end, !difference.removedSources.contains(firstNode + index) { nodes.append(.kept(index)) }
+    }
+    let weights = (firstWeight..<firstNode).filter { !difference.removedSources.contains($0) }
+
+    let changes = [("weights", weights.map { .kept($0 - firstWeight) }), ("nodes", nodes)]
+      .compactMap { key, items in source.layout.lists[key].map { ($0, items) } }
+      .sorted { $0.0.contents.lowerBound > $1.0.contents.lowerBound }
+    var bytes = source.bytes
+    for (list, items) in changes {
+      // Back to front, so that places further ahead stay right.
+      bytes.replaceSubrange(
+        list.contents, with: JSONLayout.contents(of: list, in: source.bytes, items: items))
+    }
+    return bytes
+  }
+
+  /// The name that `value` has in the file, or gets where it is new to it.
+  private mutating func name(of value: Value) -> String {
+    if let original = difference.originalValue(of: value), let name = source.names[original] { return name }
+    if let name = names[value] { return name }
+    let node = rewritten[value.node]
+    let base = node.name.isEmpty ? OperationDescriptor.of(node.operation).name : node.name
+    let name = unused(node.outputs.count == 1 ? base : "\(base).\(value.output)")
+    names[value] = name
+    return name
+  }
+
+  private mutating func unused(_ name: String) -> String {
+    var candidate = name
+    var number = 2
+    while !taken.insert(candidate).inserted {
+      candidate = "\(name)_\(number)"
+      number += 1
+    }
+    return candidate
+  }
+
+  private mutating func text(of node: Node) throws -> String {
+    let descriptor = OperationDescriptor.of(node.operation)
+    var fields: [(String, String)] = [("op", json((node.operation as? Opaque)?.type ?? descriptor.name))]
+    if !node.name.isEmpty { fields.append(("name", json(unused(node.name)))) }
+    var inputs = node.inputs
+    while case .some(nil) = inputs.last { inputs.removeLast() }
+    var inputNames: [String] = []
+    for input in inputs {
+      if let input { inputNames.append(json(name(of: input))) } else { inputNames.append("null") }
+    }
+    if !inputNames.isEmpty { fields.append(("inputs", "[\(inputNames.joined(separator: ", "))]")) }
+    var outputNames: [String] = []
+    for value in node.values { outputNames.append(name(of: value)) }
+    fields.append(("outputs", json(outputNames)))
+    let attributes = try descriptor.setAttributes(of: node.operation).map { ($0.name, try json($0.value)) }
+    if !attributes.isEmpty, !(node.operation is Opaque) { fields.append(("attributes", object(attributes))) }
+    if node.operation is Opaque {
+      fields.append(("types", "[\(node.outputs.map { type($0.type) }.joined(separator: ", "))]"))
+    }
+    return object(fields)
+  }
+}
+
+extension JSONGraphWriter {
+  private func object(_ fields: [(String, String)]) -> String {
+    "{\(fields.map { "\(json($0.0)): \($0.1)" }.joined(separator: ", "))}"
+  }
+
+  private func json(_ text: String) -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = .withoutEscapingSlashes
+    return (try? encoder.encode(text)).map { String(decoding: $0, as: UTF8.self) } ?? "\"\""
+  }
+
+  private func json(_ texts: [String]) -> String { "[\(texts.map { json($0) }.joined(separator: ", "))]" }
+
+  private func type(_ type: TensorType) -> String {
+    let shape = type.shape.dimensions.map { dimensions in
+      "[\(dimensions.map { $0.constant.map(String.init) ?? json($0.description) }.joined(separator: ", "))]"
+    }
+    return object([("type", json(type.element.rawValue))] + (shape.map { [("shape", $0)] } ?? []))
+  }
+
+  /// A number as JSON has it, or as text where JSON has none.
+  private func number(_ word: String) -> String { word.contains("inf") || word.contains("nan") ? json(word) : word }
+
+  private func json(_ value: AttributeValue) throws -> String {
+    switch value {
+    case .integer(let integer): String(integer)
+    case .float(let float): number(float.description)
+    case .boolean(let flag): String(flag)
+    case .string(let text), .text(let text): json(text)
+    case .integers(let integers): "[\(integers.map { String($0) }.joined(separator: ", "))]"
+    case .floats(let floats): "[\(floats.map { number($0.description) }.joined(separator: ", "))]"
+    case .strings(let strings): json(strings)
+    case .element(let element): json(element.rawValue)
+    case .tensor(let tensor):
+      object([
+        ("type", json(tensor.element.rawValue)), ("shape", "[\(tensor.shape.map { String($0) }.joined(separator: ", "))]"),
+        ("data", "[\(try tensor.words().map { number($0) }.joined(separator: ", "))]"),
+      ])
+    }
+  }
+}
