@@ -6,13 +6,11 @@ package struct SiblingFiles {
   private let folder: String
   private var mapped: [String: TensorStorage] = [:]
 
-  /// - Parameter modelPath: the model's path; its folder is that of the files.
-  package init(of modelPath: String) { folder = Self.folder(of: modelPath) }
+  /// - Parameter folder: the model's folder; empty for the working directory.
+  package init(folder: String) { self.folder = folder.isEmpty ? "." : folder }
 
-  private static func folder(of path: String) -> String {
-    let folder = (path as NSString).deletingLastPathComponent
-    return folder.isEmpty ? "." : folder
-  }
+  /// - Parameter modelPath: the model's path; its folder is that of the files.
+  package init(of modelPath: String) { self.init(folder: (modelPath as NSString).deletingLastPathComponent) }
 
   /// The bytes of the file called `name`.
   package mutating func storage(_ name: String) throws -> TensorStorage {
@@ -45,14 +43,14 @@ package struct SiblingFiles {
 
   /// Adds to `output` copies of the files called `names` for a model written to `target`; none where that is the same folder.
   package func copy(_ names: some Sequence<String>, toFolderOf target: String, output: inout AtomicOutput) throws {
-    let folder = Self.folder(of: target)
+    let folder = SiblingFiles(of: target).folder
     if let other = Self.resolved(folder), other == Self.resolved(self.folder) { return }
     for name in Set(names).sorted() {
       let original = try path(of: name)
       let copy = "\(folder)/\(name)"
       do {
         try FileManager.default.createDirectory(
-          atPath: Self.folder(of: copy), withIntermediateDirectories: true)
+          atPath: (copy as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
         try output.add(copy) { try FileManager.default.copyItem(atPath: original, toPath: $0) }
       } catch let error as ModelError {
         throw error

@@ -2,122 +2,117 @@ import GraphIR
 import Tensors
 
 /// A graph as flashfuse's JSON says it; `docs/graph.schema.json` describes it.
-struct JSONGraph: Decodable {
+struct JSONGraph {
   /// The version of the format.
   static let version = 1
 
-  let flashfuse: Int
-  let name: String?
+  let name: String
   let inputs: [Input]
-  let weights: [Weight]?
+  let weights: [Weight]
   let nodes: [Node]
   let outputs: [String]
 
-  struct Input: Decodable {
+  struct Input {
     let name: String
-    let type: JSONType
-
-    private enum Key: CodingKey { case name }
-
-    init(from decoder: any Decoder) throws {
-      name = try decoder.container(keyedBy: Key.self).decode(String.self, forKey: .name)
-      type = try JSONType(from: decoder)
-    }
+    let type: TensorType
   }
 
-  struct Weight: Decodable {
+  struct Weight {
     let name: String
     let contents: JSONTensor
-
-    private enum Key: CodingKey { case name }
-
-    init(from decoder: any Decoder) throws {
-      name = try decoder.container(keyedBy: Key.self).decode(String.self, forKey: .name)
-      contents = try JSONTensor(from: decoder)
-    }
   }
 
-  struct Node: Decodable {
+  struct Node {
     let op: String
     let name: String?
-    let inputs: [String?]?
+    let inputs: [String?]
     let outputs: [String]
-    let attributes: [String: JSONValue]?
+    let attributes: [(key: String, field: JSONField)]
     /// The types of the results, which an operation unknown to flashfuse must state.
-    let types: [JSONType]?
+    let types: [TensorType]?
 
     /// What messages and logs call the node.
     var label: String { name ?? outputs.first ?? op }
   }
+
+  init(_ document: JSONField) throws {
+    guard let version = try document.optional("flashfuse") else {
+      throw ModelError.invalid(
+        "no model: this JSON has neither 'flashfuse', as flashfuse's graphs do, nor 'opsetImport', as ONNX does")
+    }
+    guard version.value == .integer(JSONGraph.version) else {
+      throw ModelError.invalid("'flashfuse' is \(version.value.summary); the version read here is \(JSONGraph.version)")
+    }
+    name = try document.optional("name")?.string() ?? ""
+    inputs = try document.required("inputs").list().map { input in
+      Input(name: try input.required("name").string(), type: try TensorType(input))
+    }
+    weights =
+      try document.optional("weights")?.list().map { weight in
+        Weight(name: try weight.required("name").string(), contents: try JSONTensor(weight))
+      } ?? []
+    nodes = try document.required("nodes").list().map { try Node($0) }
+    outputs = try document.required("outputs").list().map { try $0.string() }
+  }
 }
 
-/// An element type and a shape; without a shape, the number of axes is unknown.
-struct JSONType: Decodable {
-  let type: TensorType
-
-  private enum Key: CodingKey { case type, shape }
-
-  init(from decoder: any Decoder) throws {
-    let container = try decoder.container(keyedBy: Key.self)
-    let element = try container.decode(JSONElementType.self, forKey: .type).element
-    let sizes = try container.decodeIfPresent([Size].self, forKey: .shape)
-    type = TensorType(element, Shape(sizes.map { $0.map(\.dimension) }))
+extension JSONGraph.Node {
+  fileprivate init(_ node: JSONField) throws {
+    op = try node.required("op").string()
+    name = try node.optional("name")?.string()
+    inputs = try node.optional("inputs")?.list().map { $0.value == .null ? nil : try $0.string() } ?? []
+    outputs = try node.required("outputs").list().map { try $0.string() }
+    attributes = try node.optional("attributes")?.object() ?? []
+    types = try node.optional("types")?.list().map { try TensorType($0) }
   }
+}
 
-  /// A number, or an expression over symbols as text.
-  private struct Size: Decodable {
-    let dimension: Dimension
-
-    init(from decoder: any Decoder) throws {
-      let container = try decoder.singleValueContainer()
-      if let text = try? container.decode(String.self) {
-        guard let dimension = Dimension(parsing: text) else {
-          throw DecodingError.dataCorruptedError(
-            in: container,
-            debugDescription: "'\(text.prefix(40))' is no size, such as 8, \"batch\" or \"2*seq + 1\"")
-        }
-        self.dimension = dimension
-      } else {
-        dimension = Dimension(try container.decode(Int.self))
+extension TensorType {
+  /// The `type` and `shape` of an object; without a shape, the number of axes is unknown.
+  fileprivate init(_ field: JSONField) throws {
+    let shape = try field.optional("shape")?.list().map { size in
+      guard case .string(let text) = size.value else { return Dimension(try size.integer()) }
+      guard let dimension = Dimension(parsing: text) else {
+        throw size.failure("\(size.value.summary) is no size, such as 8, \"batch\" or \"2*seq + 1\"")
       }
+      return dimension
     }
+    self.init(try ElementType(field.required("type")), Shape(shape))
   }
 }
 
-/// The name of an element type.
-struct JSONElementType: Decodable {
-  let element: ElementType
-
-  init(_ name: String) throws {
-    guard let element = ElementType(rawValue: name), element != .unknown else {
+extension ElementType {
+  /// An element type by name; `?` for one that is not known, as only results of unknown operations may be.
+  init(_ field: JSONField) throws {
+    let name = try field.string()
+    guard let element = ElementType(rawValue: name) else {
       let known = ElementType.allCases.filter { $0 != .unknown }.map(\.rawValue).joined(separator: ", ")
-      throw ModelError.invalid("'\(name.prefix(40))' is no element type; these are: \(known)")
+      throw field.failure("\(field.value.summary) is no element type; these are: \(known)")
     }
-    self.element = element
-  }
-
-  init(from decoder: any Decoder) throws {
-    let container = try decoder.singleValueContainer()
-    do {
-      try self.init(try container.decode(String.self))
-    } catch let error as ModelError {
-      throw DecodingError.dataCorruptedError(in: container, debugDescription: error.message)
-    }
+    self = element
   }
 }
 
 /// A tensor, its elements written out, made from a seed, or in a file.
-struct JSONTensor: Decodable {
-  let type: JSONElementType?
+struct JSONTensor {
+  let element: ElementType?
   let shape: [Int]?
   let data: JSONValue?
-  let random: Random?
+  let random: (seed: UInt64, scale: Double)?
   let file: String?
   /// Its name in `file`, where that is not the weight's.
   let tensor: String?
 
-  struct Random: Decodable {
-    let seed: UInt64
-    let scale: Double?
+  init(_ field: JSONField) throws {
+    element = try field.optional("type").map { try ElementType($0) }
+    shape = try field.optional("shape")?.list().map { try $0.integer() }
+    data = try field.optional("data")?.value
+    random = try field.optional("random").map { random in
+      let seed = try random.required("seed")
+      guard let bits = UInt64(exactly: try seed.integer()) else { throw seed.failure("a seed is not negative") }
+      return (bits, try random.optional("scale")?.number() ?? 1)
+    }
+    file = try field.optional("file")?.string()
+    tensor = try field.optional("tensor")?.string()
   }
 }

@@ -17,18 +17,19 @@ struct JSONGraphBuilder {
     self.description = description
     self.registry = registry
     files = SafetensorsFiles(of: path)
-    graph = Graph(name: description.name ?? "")
+    graph = Graph(name: description.name)
   }
 
   mutating func build() throws {
     try checkNames()
     for (index, input) in description.inputs.enumerated() {
       try locating("input '\(input.name)'") {
+        try require(input.type.element != .unknown, "its element type must be known")
         let source = SourceNode(index: index, name: input.name, type: "input")
-        values[input.name] = try graph.addInput([input.name], input.type.type, origin: Origin(sources: [source]))
+        values[input.name] = try graph.addInput([input.name], input.type, origin: Origin(sources: [source]))
       }
     }
-    for (index, weight) in (description.weights ?? []).enumerated() {
+    for (index, weight) in description.weights.enumerated() {
       try locating("weight '\(weight.name)'") {
         let source = SourceNode(index: description.inputs.count + index, name: weight.name, type: "weight")
         let tensor = try weight.contents.contents(name: weight.name, files: &files)
@@ -40,7 +41,9 @@ struct JSONGraphBuilder {
       try locating("node '\(node.label)'") { try add(node, at: index) }
     }
     for name in description.outputs {
-      guard let value = values[name] else { throw ModelError.invalid("output '\(name)': there is no value of this name") }
+      guard let value = values[name] else {
+        throw ModelError.invalid("output '\(name)': there is no value of this name")
+      }
       graph.addOutput([name], value)
     }
   }
@@ -49,7 +52,7 @@ struct JSONGraphBuilder {
   private func checkNames() throws {
     var seen: Set<String> = []
     let results = description.nodes.flatMap(\.outputs)
-    for name in description.inputs.map(\.name) + (description.weights ?? []).map(\.name) + results {
+    for name in description.inputs.map(\.name) + description.weights.map(\.name) + results {
       try require(!name.isEmpty, "a value's name is empty")
       try require(seen.insert(name).inserted, "two values are called '\(name)'")
     }
@@ -77,7 +80,7 @@ struct JSONGraphBuilder {
       var stack: [(node: Int, next: Int)] = [(root, 0)]
       states[root] = .open
       while let (node, next) = stack.last {
-        let inputs = description.nodes[node].inputs ?? []
+        let inputs = description.nodes[node].inputs
         guard next < inputs.count else {
           states[node] = .done
           order.append(node)
@@ -100,18 +103,20 @@ struct JSONGraphBuilder {
   }
 
   private mutating func add(_ node: JSONGraph.Node, at index: Int) throws {
-    let inputs = try (node.inputs ?? []).map { name -> Value? in
+    let inputs = try node.inputs.map { name -> Value? in
       guard let name else { return nil }
-      guard let value = values[name] else { throw ModelError.invalid("input '\(name)': there is no value of this name") }
+      guard let value = values[name] else {
+        throw ModelError.invalid("input '\(name)': there is no value of this name")
+      }
       return value
     }
-    let types = node.types?.map(\.type)
+    let types = node.types
     if let types {
       try require(
         types.count == node.outputs.count, "\(node.outputs.count) results need as many 'types', found \(types.count)")
     }
     let source = SourceNode(
-      index: description.inputs.count + (description.weights?.count ?? 0) + index, name: node.label, type: node.op)
+      index: description.inputs.count + description.weights.count + index, name: node.label, type: node.op)
     let id = try graph.add(
       try operation(of: node, types: types), inputs, name: node.label, origin: Origin(sources: [source]),
       outputs: node.outputs.count)
@@ -126,7 +131,8 @@ struct JSONGraphBuilder {
 
   private func operation(of node: JSONGraph.Node, types: [TensorType]?) throws -> any GraphOperation {
     try require(
-      !["Parameter", "Opaque"].contains(node.op), "'\(node.op)' is no operation of a node; inputs are listed under 'inputs'")
+      !["Parameter", "Opaque"].contains(node.op),
+      "'\(node.op)' is no operation of a node; inputs are listed under 'inputs'")
     guard let descriptor = registry[node.op] else {
       guard let types else {
         throw ModelError.unsupported(
@@ -135,17 +141,18 @@ struct JSONGraphBuilder {
       return Opaque(type: node.op, outputs: types)
     }
     var operation = descriptor.make()
-    for (name, value) in (node.attributes ?? [:]).sorted(by: { $0.key < $1.key }) where value != .null {
+    for (name, field) in node.attributes where field.value != .null {
       guard let attribute = descriptor.attributes.first(where: { $0.name == name }) else {
         let known = descriptor.attributes.map(\.name).joined(separator: ", ")
         throw ModelError.invalid(
           "\(node.op) has no attribute '\(name.prefix(80))'; it has \(known.isEmpty ? "none" : known)")
       }
       do {
-        try attribute.write(&operation, try locating("attribute '\(name)'") { try value.attribute() })
+        try attribute.write(&operation, try field.attribute())
       } catch let error as ModelError {
         // JSON has no number for these.
-        guard case .string(let text) = value, ["inf", "-inf", "nan"].contains(text), let number = Double(text) else {
+        guard case .string(let text) = field.value, ["inf", "-inf", "nan"].contains(text), let number = Double(text)
+        else {
           throw error
         }
         try attribute.write(&operation, .float(number))
@@ -155,29 +162,22 @@ struct JSONGraphBuilder {
   }
 }
 
-extension JSONValue {
+extension JSONField {
   /// The value as that of an attribute.
   fileprivate func attribute() throws -> AttributeValue {
-    switch self {
+    switch value {
     case .boolean(let flag): return .boolean(flag)
     case .integer(let integer): return .integer(integer)
     case .number(let number): return .float(number)
     case .string(let string): return .string(string)
-    case .object(let fields): return .tensor(try JSONTensor(fields).written())
+    case .object: return .tensor(try JSONTensor(self).written())
     case .list(let values):
       let integers = values.compactMap { if case .integer(let integer) = $0 { integer } else { nil } }
       if integers.count == values.count { return .integers(integers) }
       let strings = values.compactMap { if case .string(let string) = $0 { string } else { nil } }
       if strings.count == values.count { return .strings(strings) }
-      return .floats(
-        try values.map { value in
-          switch value {
-          case .integer(let integer): Double(integer)
-          case .number(let number): number
-          default: throw ModelError.invalid("\(value.summary) is no number, as others in its list are")
-          }
-        })
-    case .null: throw ModelError.invalid("null is no value of an attribute")
+      return .floats(try list().map { try $0.number() })
+    case .null: throw failure("null is no value of an attribute")
     }
   }
 }

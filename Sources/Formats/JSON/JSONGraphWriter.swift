@@ -8,18 +8,23 @@ struct JSONGraphWriter {
   private let rewritten: Graph
   private let difference: RewriteDifference
   private var names: [Value: String] = [:]
-  private var taken: Set<String>
+  private var takenNames: Set<String>
+  private var takenLabels: Set<String>
 
   init(_ source: JSONSource, rewritten: Graph, difference: RewriteDifference) {
     self.source = source
     self.rewritten = rewritten
     self.difference = difference
-    taken = Set(source.names.values).union(source.description.nodes.map(\.label))
+    takenNames = Set(source.names.values)
+    let description = source.description
+    let firstNode = description.inputs.count + description.weights.count
+    let kept = description.nodes.enumerated().filter { !difference.removedSources.contains(firstNode + $0.offset) }
+    takenLabels = Set(kept.map(\.element.label))
   }
 
   mutating func text() throws -> [UInt8] {
     let firstWeight = source.description.inputs.count
-    let firstNode = firstWeight + (source.description.weights?.count ?? 0)
+    let firstNode = firstWeight + source.description.weights.count
     var additions: [Int: [String]] = [:]
     let end = source.description.nodes.count
     for addition in difference.additions {
@@ -55,12 +60,12 @@ struct JSONGraphWriter {
     if let name = names[value] { return name }
     let node = rewritten[value.node]
     let base = node.name.isEmpty ? OperationDescriptor.of(node.operation).name : node.name
-    let name = unused(node.outputs.count == 1 ? base : "\(base).\(value.output)")
+    let name = Self.unused(node.outputs.count == 1 ? base : "\(base).\(value.output)", &takenNames)
     names[value] = name
     return name
   }
 
-  private mutating func unused(_ name: String) -> String {
+  private static func unused(_ name: String, _ taken: inout Set<String>) -> String {
     var candidate = name
     var number = 2
     while !taken.insert(candidate).inserted {
@@ -73,7 +78,7 @@ struct JSONGraphWriter {
   private mutating func text(of node: Node) throws -> String {
     let descriptor = OperationDescriptor.of(node.operation)
     var fields: [(String, String)] = [("op", json((node.operation as? Opaque)?.type ?? descriptor.name))]
-    if !node.name.isEmpty { fields.append(("name", json(unused(node.name)))) }
+    if !node.name.isEmpty { fields.append(("name", json(Self.unused(node.name, &takenLabels)))) }
     var inputs = node.inputs
     while case .some(nil) = inputs.last { inputs.removeLast() }
     var inputNames: [String] = []
@@ -128,7 +133,8 @@ extension JSONGraphWriter {
     case .element(let element): json(element.rawValue)
     case .tensor(let tensor):
       object([
-        ("type", json(tensor.element.rawValue)), ("shape", "[\(tensor.shape.map { String($0) }.joined(separator: ", "))]"),
+        ("type", json(tensor.element.rawValue)),
+        ("shape", "[\(tensor.shape.map { String($0) }.joined(separator: ", "))]"),
         ("data", "[\(try tensor.words().map { number($0) }.joined(separator: ", "))]"),
       ])
     }

@@ -25,11 +25,13 @@ struct JSONLayout {
       let byte = bytes[index]
       index += 1
       if byte == UInt8(ascii: "\"") { index = Self.endOfString(bytes, from: index) }
-      let isSpace = [0x20, 0x09, 0x0A, 0x0D].contains(byte)
+      let isSpace = byte == 0x20 || byte == 0x09 || byte == 0x0A || byte == 0x0D
       switch byte {
       case UInt8(ascii: "\"") where depth == 1 && key == nil:
-        let name = try String(json: bytes[start..<index])
-        guard keys.insert(name).inserted else { throw ModelError.invalid("the key '\(name.prefix(80))' is there twice") }
+        guard case .string(let name) = try JSONValue(parsing: Array(bytes[start..<index])) else { break }
+        guard keys.insert(name).inserted else {
+          throw ModelError.invalid("the key '\(name.prefix(80))' is there twice")
+        }
         key = name
       case UInt8(ascii: "["), UInt8(ascii: "{"):
         depth += 1

@@ -17,7 +17,7 @@ struct JSONSource: ModelSource {
     let difference = RewriteDifference(from: original, to: rewritten) { names[$0] != nil }
     var writer = JSONGraphWriter(self, rewritten: rewritten, difference: difference)
     let text = try difference.isEmpty ? bytes : writer.text()
-    let weights = (description.weights ?? []).enumerated().filter { index, _ in
+    let weights = description.weights.enumerated().filter { index, _ in
       !difference.removedSources.contains(description.inputs.count + index)
     }
     var output = AtomicOutput()

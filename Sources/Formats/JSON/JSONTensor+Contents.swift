@@ -2,20 +2,6 @@ import GraphIR
 import Tensors
 
 extension JSONTensor {
-  /// A tensor written out as the value of an attribute: an object with `type`, `shape` and `data`.
-  init(_ fields: [String: JSONValue]) throws {
-    let shape: [Int]? = try fields["shape"].map { value in
-      guard case .list(let sizes) = value else { throw ModelError.invalid("'shape': a list was expected") }
-      return try sizes.map { size in
-        guard case .integer(let integer) = size else { throw ModelError.invalid("\(size.summary) is no size") }
-        return integer
-      }
-    }
-    guard case .string(let type) = fields["type"] else { throw ModelError.invalid("'type': a string was expected") }
-    self.init(
-      type: try JSONElementType(type), shape: shape, data: fields["data"], random: nil, file: nil, tensor: nil)
-  }
-
   /// More bytes than this are not made from a number or a seed.
   private static let madeByteLimit = 1 << 28
 
@@ -28,23 +14,24 @@ extension JSONTensor {
     }
     if let file {
       let found = try locating("'\(file.prefix(80))'") { try files.tensor(tensor ?? name, in: file) }
-      if (type?.element ?? found.element, shape ?? found.shape) != (found.element, found.shape) {
+      if (element ?? found.element, shape ?? found.shape) != (found.element, found.shape) {
         throw ModelError.invalid(
-          "\((type?.element ?? found.element).rawValue)\(shape ?? found.shape) was expected, the file has \(found.element.rawValue)\(found.shape)")
+          "\((element ?? found.element).rawValue)\(shape ?? found.shape) was expected, the file has \(found.element.rawValue)\(found.shape)"
+        )
       }
       return found
     }
-    if let random, let element = type?.element {
+    if let random, let element {
       guard let shape else { throw ModelError.invalid("'shape' is missing") }
       try requireSmall(shape, element)
-      return try Tensor(randomOf: element, shape: shape, seed: random.seed, scale: random.scale ?? 1)
+      return try Tensor(randomOf: element, shape: shape, seed: random.seed, scale: random.scale)
     }
     return try written()
   }
 
   /// The tensor whose elements are written out.
   func written() throws -> Tensor {
-    guard let element = type?.element else { throw ModelError.invalid("'type' is missing") }
+    guard let element else { throw ModelError.invalid("'type' is missing") }
     guard let data else { throw ModelError.invalid("'data' is missing") }
     return try written(data, element)
   }
@@ -52,7 +39,8 @@ extension JSONTensor {
   private func requireSmall(_ shape: [Int], _ element: ElementType) throws {
     let count = try Tensor.elementCount(of: shape, element: element)
     guard count <= Self.madeByteLimit / max(element.byteCount, 1) else {
-      throw ModelError.invalid("\(element.rawValue)\(shape) has more than \(Self.madeByteLimit) bytes; put it into a file")
+      throw ModelError.invalid(
+        "\(element.rawValue)\(shape) has more than \(Self.madeByteLimit) bytes; put it into a file")
     }
   }
 
@@ -62,7 +50,9 @@ extension JSONTensor {
       let shape = shape ?? []
       try requireSmall(shape, element)
       let word = try data.word()
-      return try Tensor(words: Array(repeating: word, count: Tensor.elementCount(of: shape, element: element)), element: element, shape: shape)
+      return try Tensor(
+        words: Array(repeating: word, count: Tensor.elementCount(of: shape, element: element)), element: element,
+        shape: shape)
     }
     var words: [String] = []
     let nested = try data.flatten(into: &words)
@@ -89,14 +79,15 @@ extension JSONValue {
   }
 
   /// Appends the elements of nested lists, which must all be of one shape, and returns that.
-  fileprivate func flatten(into words: inout [String]) throws -> [Int] {
+  fileprivate func flatten(into words: inout [String], depth: Int = 0) throws -> [Int] {
+    guard depth <= 64 else { throw ModelError.invalid("'data' has more than 64 axes") }
     guard case .list(let values) = self else {
       words.append(try word())
       return []
     }
     var inner: [Int] = []
     for (index, value) in values.enumerated() {
-      let shape = try value.flatten(into: &words)
+      let shape = try value.flatten(into: &words, depth: depth + 1)
       guard index == 0 || shape == inner else { throw ModelError.invalid("the rows of 'data' differ in shape") }
       inner = shape
     }

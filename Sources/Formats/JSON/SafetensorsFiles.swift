@@ -26,49 +26,31 @@ struct SafetensorsFiles {
 ///
 /// Source: https://github.com/huggingface/safetensors, "Format".
 enum Safetensors {
-  private struct Entry: Decodable {
-    let dtype: String
+  private struct Entry {
+    let name: String
+    let type: String
     let shape: [Int]
-    let data_offsets: [Int]
-  }
-
-  private struct Header: Decodable {
-    var entries: [String: Entry] = [:]
-
-    private struct Key: CodingKey {
-      let stringValue: String
-      var intValue: Int? { nil }
-      init(stringValue: String) { self.stringValue = stringValue }
-      init?(intValue: Int) { nil }
-    }
-
-    init(from decoder: any Decoder) throws {
-      let container = try decoder.container(keyedBy: Key.self)
-      for key in container.allKeys where key.stringValue != "__metadata__" {
-        entries[key.stringValue] = try container.decode(Entry.self, forKey: key)
-      }
-    }
+    let offsets: [Int]
   }
 
   /// All tensors of the file `storage`, which share its bytes. Throws where the header claims what the file does not hold.
   static func tensors(in storage: TensorStorage) throws -> [String: Tensor] {
-    let (header, start) = try storage.withBytes { bytes in
+    let (entries, start) = try storage.withBytes { bytes in
       guard bytes.count >= 8 else { throw ModelError.invalid("no safetensors file: it has \(bytes.count) bytes") }
       let claimed = UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))
       guard let length = Int(exactly: claimed), length <= bytes.count - 8 else {
         throw ModelError.invalid(
           "no safetensors file: a header of \(claimed) bytes is claimed, but the file has \(bytes.count)")
       }
-      return (try locating("header") { try Header(json: bytes[8..<(8 + length)]) }, 8 + length)
+      return (try locating("header") { try headerEntries(Array(bytes[8..<(8 + length)])) }, 8 + length)
     }
     var tensors: [String: Tensor] = [:]
     var end = 0
-    let ordered = header.entries.sorted { $0.value.data_offsets.lexicographicallyPrecedes($1.value.data_offsets) }
-    for (name, entry) in ordered {
-      try locating("tensor '\(name.prefix(80))'") {
-        let element = try element(of: entry.dtype)
+    for entry in entries.sorted(by: { $0.offsets.lexicographicallyPrecedes($1.offsets) }) {
+      try locating("tensor '\(entry.name.prefix(80))'") {
+        let element = try element(of: entry.type)
         let bytes = try Tensor.elementCount(of: entry.shape, element: element) * element.byteCount
-        let offsets = entry.data_offsets
+        let offsets = entry.offsets
         guard offsets.count == 2, offsets[0] >= 0, offsets[1] >= offsets[0], offsets[1] <= storage.byteCount - start
         else { throw ModelError.invalid("its offsets \(offsets) are not in the file") }
         try require(
@@ -76,11 +58,20 @@ enum Safetensors {
           "\(element.rawValue)\(entry.shape) takes \(bytes) bytes, but its offsets are \(offsets)")
         try require(offsets[0] >= end, "it overlaps another tensor")
         end = offsets[1]
-        tensors[name] = try Tensor(
+        tensors[entry.name] = try Tensor(
           element: element, shape: entry.shape, storage: storage, byteOffset: start + offsets[0])
       }
     }
     return tensors
+  }
+
+  private static func headerEntries(_ header: [UInt8]) throws -> [Entry] {
+    try JSONField(JSONValue(parsing: header)).object().filter { $0.key != "__metadata__" }.map { name, entry in
+      Entry(
+        name: name, type: try entry.required("dtype").string(),
+        shape: try entry.required("shape").list().map { try $0.integer() },
+        offsets: try entry.required("data_offsets").list().map { try $0.integer() })
+    }
   }
 
   private static func element(of name: String) throws -> ElementType {

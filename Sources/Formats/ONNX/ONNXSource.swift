@@ -29,8 +29,8 @@ struct ONNXSource: ModelSource {
       let written =
         difference.isEmpty ? model : try ONNXModelWriter(self, original: original).model(rewritten, difference)
       // The model comes last: until it is there, nothing refers to what is beside it.
-      try ONNXExternalCopies.add(
-        of: written, from: folder, to: (path as NSString).deletingLastPathComponent, output: &output)
+      let locations = try written.externalTensors().map { try ExternalPlace($0.externalData).location }
+      try SiblingFiles(folder: folder).copy(locations, toFolderOf: path, output: &output)
       try output.add(path, chunks: [difference.isEmpty ? file.storage.withBytes { Data($0) } : encoded(written)])
       try output.commit()
     } catch {

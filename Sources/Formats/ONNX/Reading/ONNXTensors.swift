@@ -3,9 +3,9 @@ import Tensors
 
 /// Decodes tensors of an ONNX model, mapping the files beside it that hold some of them.
 struct ONNXTensors {
-  private var files: ExternalFiles
+  private var files: SiblingFiles
 
-  init(folder: String) { files = ExternalFiles(folder: folder) }
+  init(folder: String) { files = SiblingFiles(folder: folder) }
 
   /// The tensor `proto`, nil where its element type is one that flashfuse has not.
   mutating func decode(_ proto: Onnx_TensorProto) throws -> Tensor? {
@@ -22,8 +22,7 @@ struct ONNXTensors {
       guard element != .unknown else { return nil }
       try require(!proto.hasSegment, "segments of tensors are not read")
       if proto.dataLocation == .external {
-        let place = try ExternalPlace(proto.externalData)
-        return try files.tensor(at: place, element: element, shape: shape)
+        return try external(try ExternalPlace(proto.externalData), element, shape)
       }
       if proto.hasRawData {
         let bytes = count * element.byteCount
@@ -33,6 +32,18 @@ struct ONNXTensors {
         return try Tensor(element: element, shape: shape, storage: TensorStorage(proto.rawData))
       }
       return try decodeFields(proto, element, shape)
+    }
+  }
+
+  private mutating func external(_ place: ExternalPlace, _ element: ElementType, _ shape: [Int]) throws -> Tensor {
+    let bytes = try Tensor.elementCount(of: shape, element: element) * element.byteCount
+    if let length = place.length {
+      try require(
+        length == bytes, "\(element.rawValue)\(shape) takes \(bytes) bytes, but the length given is \(length)")
+    }
+    let storage = try files.storage(place.location)
+    return try locating("'\(place.location)'") {
+      try Tensor(element: element, shape: shape, storage: storage, byteOffset: place.offset)
     }
   }
 
@@ -97,53 +108,5 @@ struct ExternalPlace: Hashable {
     self.location = location
     offset = try number("offset") ?? 0
     length = try number("length")
-  }
-}
-
-/// Files of external data, each mapped once; none of them outside the model's folder.
-struct ExternalFiles {
-  private let folder: String
-  private var mapped: [String: TensorStorage] = [:]
-
-  init(folder: String) { self.folder = folder.isEmpty ? "." : folder }
-
-  mutating func tensor(at place: ExternalPlace, element: ElementType, shape: [Int]) throws -> Tensor {
-    let bytes = try Tensor.elementCount(of: shape, element: element) * element.byteCount
-    if let length = place.length {
-      try require(
-        length == bytes, "\(element.rawValue)\(shape) takes \(bytes) bytes, but the length given is \(length)")
-    }
-    let storage = try file(place.location)
-    return try locating("'\(place.location)'") {
-      try Tensor(element: element, shape: shape, storage: storage, byteOffset: place.offset)
-    }
-  }
-
-  private mutating func file(_ location: String) throws -> TensorStorage {
-    if let known = mapped[location] { return known }
-    let storage = try TensorStorage(mappingFileAt: try path(of: location))
-    mapped[location] = storage
-    return storage
-  }
-
-  /// The file's path, which neither its name nor a symbolic link may lead out of the folder.
-  func path(of location: String) throws -> String {
-    let parts = location.split(separator: "/", omittingEmptySubsequences: false)
-    guard !location.hasPrefix("/"), !location.contains("\\"), !location.contains("\0"), !parts.contains("..") else {
-      throw ModelError.invalid("external data '\(location.prefix(80))' is not inside the model's folder")
-    }
-    let path = "\(folder)/\(location)"
-    guard let root = realpath(folder, nil), let resolved = realpath(path, nil) else {
-      throw ModelError.notFound("external data '\(location.prefix(80))': \(String(cString: strerror(errno)))")
-    }
-    defer {
-      free(root)
-      free(resolved)
-    }
-    let (rootPath, filePath) = (String(cString: root), String(cString: resolved))
-    guard filePath.hasPrefix(rootPath.hasSuffix("/") ? rootPath : rootPath + "/") else {
-      throw ModelError.invalid("external data '\(location.prefix(80))' is a link that leaves the model's folder")
-    }
-    return filePath
   }
 }
