@@ -13,18 +13,26 @@ public struct FlashAttentionFusionPass: FusionPass {
   public init() {}
 
   public func run(on graph: inout Graph) throws -> [FusionDecision] {
+    let declared = graph.unifySizes()
     let live = graph.liveNodes()
     var names = Set(graph.nodes.map(\.name))
     var decisions: [FusionDecision] = []
-    let anchors = graph.nodes.filter { $0.operation is Softmax || $0.operation is FlashAttention }
-    for node in anchors {
+    for id in graph.nodes.map(\.id) {
+      let node = graph[id]
       let anchor = node.origin.sources.first?.name ?? node.label
-      guard node.operation is Softmax else {
+      if node.operation is FlashAttention, node.origin.passes.isEmpty {
         decisions.append(
-          FusionDecision(pass: name, verdict: .alreadyFused, anchor: anchor, nodes: graph.sourceNames([node.id])))
+          FusionDecision(pass: name, verdict: .alreadyFused, anchor: anchor, nodes: graph.sourceNames([id])))
         continue
       }
-      switch AttentionMatcher(graph: graph, live: live).match(node.id) {
+      guard let softmax = SoftmaxForm(endingIn: node, in: graph) else {
+        if node.operation is Softmax {
+          let reason = Reason("unknown-shape", "the rank of the softmax's input is not known", node: node.label)
+          decisions.append(FusionDecision(pass: name, verdict: .notAttention, anchor: anchor, reason: reason))
+        }
+        continue
+      }
+      switch AttentionMatcher(graph: graph, live: live).match(softmax) {
       case .found(let match):
         let result = FlashAttentionFusionPass.resultName(for: anchor, avoiding: &names)
         decisions.append(try fuse(match, anchor: anchor, name: result, in: &graph))
@@ -36,6 +44,7 @@ public struct FlashAttentionFusionPass: FusionPass {
         decisions.append(FusionDecision(pass: name, verdict: .notAttention, anchor: anchor, reason: reason))
       }
     }
+    if let declared { try graph.reinfer(inputTypes: declared) }
     return decisions
   }
 

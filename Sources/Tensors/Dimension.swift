@@ -204,6 +204,9 @@ public struct Dimension: Hashable, Sendable, ExpressibleByIntegerLiteral {
   public static func broadcast(_ left: Dimension, _ right: Dimension) -> Dimension? {
     if left == right || right.constant == 1 { return left }
     if left.constant == 1 { return right }
+    // max(1, size) is 1 only where the size is 0, and 0 with 1 gives 0.
+    if right == maximum(1, left) { return left }
+    if left == maximum(1, right) { return right }
     switch (left.constant, right.constant) {
     case (.some, .some): return nil
     case (.some, nil): return left

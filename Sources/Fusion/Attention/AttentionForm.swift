@@ -43,6 +43,9 @@ struct AttentionForm {
     return (scale * softcap, softcap.magnitude)
   }
 
+  /// The tensors that biases and masks are made of.
+  var operands: [LabelledValue] { biases.flatMap(\.operands) + masks.map(\.condition) }
+
   /// Takes in the next step, front to back; throws a `Reason` where attention has no place for it.
   mutating func apply(_ step: ScoreStep, at node: String, keys: [Axis], queries: [Axis], axes: AxisTable) throws(Reason)
   {
@@ -129,6 +132,14 @@ struct AttentionForm {
 }
 
 extension AttentionForm.Bias {
+  fileprivate var operands: [LabelledValue] {
+    switch self {
+    case .value(let value, _): [value]
+    case .filled(let masks, _, let before): masks.map(\.condition) + before.flatMap(\.operands)
+    case .bounded(let biases, _): biases.flatMap(\.operands)
+    }
+  }
+
   fileprivate var isPlain: Bool {
     if case .value = self { true } else { false }
   }

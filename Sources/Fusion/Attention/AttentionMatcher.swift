@@ -16,32 +16,37 @@ struct AttentionMatcher {
     case other(Reason)
   }
 
-  func match(_ softmax: NodeID) -> Outcome {
-    let node = graph[softmax]
-    guard let operation = node.operation as? Softmax, let scores = node.inputs.first.flatMap({ $0 }),
-      let shape = graph.info(of: scores).shape.dimensions,
-      let axis = try? normalizedAxis(operation.axis, rank: shape.count)
-    else { return .other(Reason("unknown-shape", "the rank of the softmax's input is not known", node: node.label)) }
-    var axes = AxisTable()
-    let labels = axes.make(shape)
-    let keys = labels[axis]
-    guard !keys.isEmpty else {
-      return .other(Reason("single-key", "the softmax runs over a dimension of size 1", node: node.label))
+  func match(_ softmax: SoftmaxForm) -> Outcome {
+    let node = graph[softmax.anchor]
+    let scores = softmax.input
+    guard let shape = graph.info(of: scores).shape.dimensions else {
+      return .other(Reason("unknown-shape", "the rank of the softmax's input is not known", node: node.label))
     }
+    var axes = AxisTable()
+    var labels = axes.make(shape)
+    // The keys keep an axis even where there is one only: it is what both walks look for.
+    if labels[softmax.axis].isEmpty { labels[softmax.axis] = [axes.makeKept(1)] }
+    let keys = labels[softmax.axis]
 
     var up = ScoreWalk(graph: graph, axes: axes, keys: keys)
     guard let score = up.path(to: LabelledValue(value: scores, labels: labels)) else {
-      return .other(notFromProduct(up.deepest?.node ?? scores.node, axis: axis, rank: shape.count))
+      return .other(notFromProduct(up.deepest?.node ?? scores.node, axis: softmax.axis, rank: shape.count))
     }
     var down = WeightWalk(graph: graph, axes: up.axes, keys: keys, isLive: live.contains)
-    guard let weights = down.path(from: LabelledValue(value: Value(softmax), labels: labels)) else {
-      return .other(notIntoProduct(down.deepest?.node, softmax))
+    guard let weights = down.path(from: LabelledValue(value: Value(softmax.anchor), labels: labels)) else {
+      return .other(notIntoProduct(down.deepest?.node, softmax.anchor))
     }
     axes = down.axes
-    let nodes = (score.nodes + [softmax] + weights.nodes + [weights.product.node]).sorted()
-    do {
-      try checkLeaks(nodes, output: weights.product.node)
-      return .found(try assemble(axes, score, weights, keys: axes.resolve(keys), nodes: nodes))
+    let nodes = (score.nodes + softmax.nodes + weights.nodes + [weights.product.node]).sorted()
+    do throws(Reason) {
+      let measured = try checkLeaks(nodes, output: weights.product.node)
+      var match = try assemble(axes, score, weights, keys: axes.resolve(keys), nodes: nodes)
+      let labels = score.labels.merging(weights.labels) { first, _ in first }
+      for (reader, value) in measured {
+        guard let label = labels[value] else { throw leak(value, graph[reader]) }
+        match.measured.append((reader, match.axes.resolve(label)))
+      }
+      return .found(match)
     } catch {
       return .declined(error, nodes: nodes)
     }
@@ -71,28 +76,35 @@ struct AttentionMatcher {
       node: graph[id].label)
   }
 
-  /// Everything between the products must be read by nothing outside.
-  private func checkLeaks(_ nodes: [NodeID], output: NodeID) throws(Reason) {
+  /// Everything between the products must be read by nothing outside; only its shape may, which others can tell as well.
+  ///
+  /// Returns the nodes that read a shape, each with the value whose shape it is.
+  private func checkLeaks(_ nodes: [NodeID], output: NodeID) throws(Reason) -> [(reader: NodeID, value: Value)] {
     let inside = Set(nodes)
-    for id in nodes where id != output {
-      for value in graph[id].values {
-        for use in graph.uses(of: value) {
-          let kind = graph.kind(of: id)
-          switch use {
-          case .output(let index):
-            throw Reason(
-              "scores-used-elsewhere", "the result of this \(kind) is also the output '\(graph.outputs[index].name)'",
-              node: graph[id].label, hint: "export the model without attention weights among its outputs")
-          case .node(let reader, _) where !inside.contains(reader) && live.contains(reader):
-            throw Reason(
-              "scores-used-elsewhere",
-              "the result of this \(kind) is also read by \(graph.kind(of: reader)) '\(graph[reader].label)'",
-              node: graph[id].label)
-          default: break
-          }
+    var measured: [(reader: NodeID, value: Value)] = []
+    for value in nodes.lazy.filter({ $0 != output }).flatMap({ graph[$0].values }) {
+      for use in graph.uses(of: value) {
+        switch use {
+        case .output(let index):
+          throw Reason(
+            "scores-used-elsewhere",
+            "the result of this \(graph.kind(of: value.node)) is also the output '\(graph.outputs[index].name)'",
+            node: graph[value.node].label, hint: "export the model without attention weights among its outputs")
+        case .node(let reader, _) where !inside.contains(reader) && live.contains(reader):
+          guard graph[reader].operation is ShapeOf else { throw leak(value, graph[reader]) }
+          measured.append((reader, value))
+        default: break
         }
       }
     }
+    return measured
+  }
+
+  private func leak(_ value: Value, _ reader: Node) -> Reason {
+    Reason(
+      "scores-used-elsewhere",
+      "the result of this \(graph.kind(of: value.node)) is also read by \(graph.kind(of: reader.id)) '\(reader.label)'",
+      node: graph[value.node].label)
   }
 
   private func assemble(

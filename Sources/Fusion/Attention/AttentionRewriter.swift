@@ -12,6 +12,9 @@ struct AttentionRewriter {
   /// Adds the fused node and what it needs around it, and gives everything that read the second product the new value.
   mutating func rewrite(name: String, origin: Origin) throws -> NodeID {
     let form = match.form
+    for (reader, labels) in match.measured { try replaceShape(reader, labels) }
+    // Masks tell sizes too, but only now: they may depend on the shapes just replaced.
+    builder.measures += form.operands.map { match.axes.resolve($0) }
     var query = try builder.arrange(match.query, to: roles.query)
     var key = try builder.arrange(match.key, to: roles.key)
     var value = try builder.arrange(match.value, to: roles.value)
@@ -50,6 +53,13 @@ struct AttentionRewriter {
     output = try builder.arrange(LabelledValue(value: output, labels: roles.output), to: match.output.labels)
     try builder.graph.replaceUses(of: match.output.value, with: output)
     return fused
+  }
+
+  /// Computes from queries and keys what `reader` read off a tensor that is no longer there.
+  private mutating func replaceShape(_ reader: NodeID, _ labels: AxisLabels) throws {
+    guard let shape = builder.graph[reader].operation as? ShapeOf else { return }
+    let sizes = try builder.shape(Array(labels[shape.range(rank: labels.count)]))
+    try builder.graph.replaceUses(of: Value(reader), with: sizes)
   }
 
   private func element(of value: Value) -> ElementType { builder.graph.info(of: value).element }

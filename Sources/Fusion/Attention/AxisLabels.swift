@@ -27,13 +27,20 @@ struct AxisTable {
 
   /// A new axis of `size`; none where that is 1.
   mutating func make(_ size: Dimension) -> [Axis] {
-    guard size.constant != 1 else { return [] }
-    sizes.append(size)
-    parts.append(nil)
-    return [Axis(id: sizes.count - 1)]
+    size.constant == 1 ? [] : [makeKept(size)]
   }
 
   mutating func make(_ shape: [Dimension]) -> AxisLabels { shape.map { make($0) } }
+
+  /// A new axis, even where `size` is 1.
+  mutating func makeKept(_ size: Dimension) -> Axis {
+    sizes.append(size)
+    parts.append(nil)
+    return Axis(id: sizes.count - 1)
+  }
+
+  /// Whether the axes of `label` are kept although they have one element.
+  func isKeptUnit(_ label: [Axis]) -> Bool { !label.isEmpty && size(of: label).constant == 1 }
 
   func size(of axis: Axis) -> Dimension { sizes[axis.id] }
 
@@ -50,6 +57,9 @@ struct AxisTable {
     LabelledValue(value: value.value, labels: resolve(value.labels))
   }
 
+  /// Takes `axis` to have one element after all: a run in which it has more fails where the sizes meet.
+  mutating func collapse(_ axis: Axis) { parts[axis.id] = [] }
+
   private mutating func split(_ axis: Axis, _ first: Dimension, _ second: Dimension) -> (Axis, Axis) {
     let halves = make([first, second]).joined().map { $0 }
     parts[axis.id] = halves
@@ -61,7 +71,10 @@ struct AxisTable {
   /// Works inwards from both ends: a dimension takes axes until their sizes multiply to its own, splitting the last where it must.
   /// What is left in the middle belongs together because both shapes have the same number of elements.
   mutating func regroup(_ labels: AxisLabels, to shape: [Dimension]) -> AxisLabels? {
-    var axes = resolve(Array(labels.joined()))[...]
+    let labels = resolve(labels)
+    if labels.map({ size(of: $0) }) == shape { return labels }
+    guard !labels.contains(where: isKeptUnit) else { return nil }
+    var axes = Array(labels.joined())[...]
     var dimensions = Array(shape.enumerated()).filter { $0.element.constant != 1 }[...]
     var result = AxisLabels(repeating: [], count: shape.count)
     while let dimension = dimensions.first, let taken = take(dimension.element, from: &axes, atEnd: false) {

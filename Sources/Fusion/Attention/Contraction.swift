@@ -87,14 +87,19 @@ struct Contraction {
 extension AxisTable {
   /// The labels of an operand whose dimensions run over `axes` by letter; a dimension of size 1 that is broadcast runs over none.
   func labels(_ letters: [Int], _ axes: [Int: [Axis]], shape: [Dimension]) -> AxisLabels {
-    zip(letters, shape).map { letter, size in size.constant == 1 ? [] : resolve(axes[letter] ?? []) }
+    zip(letters, shape).map { letter, size in
+      let label = resolve(axes[letter] ?? [])
+      return size.constant == 1 && !isKeptUnit(label) ? [] : label
+    }
   }
 
   /// The labels of a tensor of `shape` that is broadcast, aligned at the last dimension, to one with `labels`.
   func labels(of shape: [Dimension], broadcastTo labels: AxisLabels) -> AxisLabels {
     let surplus = labels.count - shape.count
     return shape.indices.map { index in
-      shape[index].constant == 1 || index + surplus < 0 ? [] : resolve(labels[index + surplus])
+      guard index + surplus >= 0 else { return [] }
+      let label = resolve(labels[index + surplus])
+      return shape[index].constant == 1 && !isKeptUnit(label) ? [] : label
     }
   }
 }

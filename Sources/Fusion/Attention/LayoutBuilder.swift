@@ -35,7 +35,10 @@ struct LayoutBuilder {
   mutating func arrange(_ labelled: LabelledValue, to target: AxisLabels, broadcast: Set<Int> = []) throws -> Value {
     let source = axes.resolve(labelled)
     guard let plan = LayoutPlan(from: source.labels, to: target, broadcast: broadcast) else {
-      throw ModelError.invalid("a tensor has dimensions that the attention has not")
+      let sizes = { [axes] (labels: AxisLabels) in "\(Shape(labels.map { axes.size(of: $0) }))" }
+      throw ModelError.invalid(
+        "'\(graph[source.value.node].label)' has dimensions \(sizes(source.labels)), which don't all belong to \(sizes(target))"
+      )
     }
     return try apply(plan, to: source)
   }
@@ -128,12 +131,29 @@ struct LayoutBuilder {
     return try insert(Concat(axis: 0), parts.map { $0 }, "shape")
   }
 
-  private mutating func measure(_ axis: Axis) throws -> Value {
+  /// The size of `axis` at run time: that of a dimension that runs over it, divided by what else that runs over.
+  private mutating func measure(_ axis: Axis, except excluded: Set<Axis> = []) throws -> Value {
     for measure in measures {
-      guard let dimension = measure.labels.firstIndex(of: [axis]) else { continue }
-      let shape = try insert(ShapeOf(), [measure.value], "size")
-      return try insert(Gather(), [shape, try integers([dimension])], "size")
+      if let dimension = measure.labels.firstIndex(of: [axis]) { return try sizeOf(measure.value, dimension) }
+    }
+    for measure in measures {
+      guard let dimension = measure.labels.firstIndex(where: { $0.contains(axis) }) else { continue }
+      let others = measure.labels[dimension].filter { $0 != axis }
+      guard excluded.isDisjoint(with: others) else { continue }
+      var size = try sizeOf(measure.value, dimension)
+      for other in others {
+        let divisor =
+          try axes.size(of: other).constant.map { try integers([$0]) }
+          ?? self.measure(other, except: excluded.union([axis]))
+        size = try insert(Div(), [size, divisor], "size")
+      }
+      return size
     }
     throw ModelError.unsupported("the size \(axes.size(of: axis)) can't be found at run time")
+  }
+
+  private mutating func sizeOf(_ value: Value, _ dimension: Int) throws -> Value {
+    let shape = try insert(ShapeOf(), [value], "size")
+    return try insert(Gather(), [shape, try integers([dimension])], "size")
   }
 }

@@ -27,6 +27,8 @@ struct ScorePath {
   var steps: [(step: ScoreStep, node: NodeID)]
   /// Every node on the way, the product's included.
   var nodes: [NodeID]
+  /// The labels of every value on the way.
+  var labels: [Value: AxisLabels]
 }
 
 /// Walks from the scores upwards to the product they come from.
@@ -58,21 +60,37 @@ struct ScoreWalk {
     if let source = axes.upstream(scores, in: graph) {
       if var path = path(to: source, depth: depth + 1) {
         path.nodes.append(node.id)
+        path.labels[scores.value] = scores.labels
         return path
       }
       axes = before
       return nil
     }
     for (step, source) in steps(of: node, labels: scores.labels) {
+      collapseBroadcastRow(from: scores.labels, to: source)
       if var path = path(to: source, depth: depth + 1) {
         path.steps.append((step, node.id))
         path.nodes.append(node.id)
+        path.labels[scores.value] = scores.labels
         return path
       }
       axes = before
     }
     stopped(at: node.id, depth)
     return nil
+  }
+
+  /// A mask whose number of rows is computed at run time makes one row of scores look like many; it is one.
+  private mutating func collapseBroadcastRow(from labels: AxisLabels, to source: LabelledValue) {
+    guard source.labels.count >= 2, labels.count >= 2 else { return }
+    let keys = axes.resolve(keys)
+    for offset in 1...2 {
+      let label = axes.resolve(labels[labels.count - offset])
+      guard source.labels[source.labels.count - offset].isEmpty, label != keys, label.count == 1,
+        axes.size(of: label).constant == nil
+      else { continue }
+      axes.collapse(label[0])
+    }
   }
 
   private mutating func stopped(at node: NodeID, _ depth: Int) {
@@ -91,7 +109,8 @@ struct ScoreWalk {
       stopped(at: product.node, depth)
       return nil
     }
-    return ScorePath(product: product, productLabels: labels, steps: [], nodes: [product.node])
+    return ScorePath(
+      product: product, productLabels: labels, steps: [], nodes: [product.node], labels: [product.output: labels])
   }
 
   /// What `node` may be doing to scores with `labels`, each possibility with the scores it would do it to.

@@ -22,6 +22,8 @@ struct WeightPath {
   var steps: [(step: WeightStep, node: NodeID)]
   /// Every node on the way, the product's not included.
   var nodes: [NodeID]
+  /// The labels of every value on the way.
+  var labels: [Value: AxisLabels]
 }
 
 /// Walks from the weights downwards to the product that sums over the keys.
@@ -70,17 +72,19 @@ struct WeightWalk {
       return WeightPath(
         product: product, weightsOnLeft: onLeft, weights: LabelledValue(value: weights.value, labels: labels),
         steps: [],
-        nodes: [])
+        nodes: [], labels: [weights.value: labels])
     }
     if let result = axes.downstream(weights, through: node, in: graph) {
       var path = path(from: result, depth: depth + 1)
       path?.nodes.append(node.id)
+      path?.labels[weights.value] = weights.labels
       return path
     }
     guard let (step, result, nodes) = step(of: node, on: weights) else { return nil }
     var path = path(from: result, depth: depth + 1)
     path?.steps.insert((step, node.id), at: 0)
     path?.nodes += nodes
+    path?.labels[weights.value] = weights.labels
     return path
   }
 

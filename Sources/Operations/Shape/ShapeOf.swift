@@ -28,7 +28,7 @@ public struct ShapeOf: GraphOperation {
   }
 
   /// The axes asked for; bounds beyond either end are cut off there.
-  private func range(rank: Int) -> Range<Int> {
+  package func range(rank: Int) -> Range<Int> {
     func clamped(_ axis: Int) -> Int { min(max(axis < 0 ? max(axis, -rank) + rank : axis, 0), rank) }
     let lower = clamped(start)
     return lower..<max(lower, clamped(end ?? rank))
