@@ -20,7 +20,7 @@ public struct FlashAttentionFusionPass: FusionPass {
     for id in graph.nodes.map(\.id) {
       let node = graph[id]
       let anchor = node.origin.sources.first?.name ?? node.label
-      if node.operation is FlashAttention, node.origin.passes.isEmpty {
+      if node.operation is FlashAttention {
         decisions.append(
           FusionDecision(pass: name, verdict: .alreadyFused, anchor: anchor, nodes: graph.sourceNames([id])))
         continue

@@ -12,11 +12,15 @@ struct SizeUnification {
   /// - Parameter inputs: the symbols that may be replaced: those of the graph's inputs.
   mutating func collect(from graph: Graph, inputs: Set<String>) {
     for node in graph.nodes where SizeUnification.meets(node.operation) {
-      let shapes = node.inputs.suffix(2).compactMap { $0.flatMap { graph.info(of: $0).shape.dimensions } }
-      guard shapes.count == 2 else { continue }
+      let shapes = node.inputs.compactMap { $0.flatMap { graph.info(of: $0).shape.dimensions } }
+      guard shapes.count >= 2, shapes.count == node.inputs.count else { continue }
       let surplus = node.operation is MatMul ? 2 : 0
-      for (left, right) in zip(shapes[0].dropLast(surplus).reversed(), shapes[1].dropLast(surplus).reversed()) {
-        unify(left, right, inputs: inputs)
+      for (index, first) in shapes.enumerated() {
+        for second in shapes[(index + 1)...] {
+          for (left, right) in zip(first.dropLast(surplus).reversed(), second.dropLast(surplus).reversed()) {
+            unify(left, right, inputs: inputs)
+          }
+        }
       }
       if node.operation is MatMul, shapes[0].count >= 2, shapes[1].count >= 2 {
         unify(shapes[0][shapes[0].count - 1], shapes[1][shapes[1].count - 2], inputs: inputs)
