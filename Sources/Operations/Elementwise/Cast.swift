@@ -8,13 +8,15 @@ public struct Cast: GraphOperation {
   public var to = ElementType.float32
   /// Of meaning for 8-bit floats only.
   public var saturate = true
+  public var roundMode = "up"
 
   public init() {}
 
   public init(to element: ElementType) { to = element }
 
   public static let schema = Schema<Self>(
-    "Cast", inputs: ["input"], attributes: [.init("to", \.to), .init("saturate", \.saturate)],
+    "Cast", inputs: ["input"],
+    attributes: [.init("to", \.to), .init("saturate", \.saturate), .init("round_mode", \.roundMode)],
     spellings: [.onnx("Cast", since: 6), .openVINO("Convert", attributes: ["to": "destination_type"])])
 
   public func infer(_ inputs: Operands<ValueInfo>) throws -> [ValueInfo] {
@@ -33,6 +35,30 @@ public struct Cast: GraphOperation {
   public func evaluate(_ inputs: Operands<Tensor>) throws -> [Tensor] {
     let input = try inputs[0]
     return [input.element == to ? input : try convert(input, to: to)]
+  }
+}
+
+/// The elements of the first input converted to the type of the second one's.
+public struct CastLike: GraphOperation {
+  /// Of meaning for 8-bit floats only.
+  public var saturate = true
+  public var roundMode = "up"
+
+  public init() {}
+
+  public static let schema = Schema<Self>(
+    "CastLike", inputs: ["input", "target"],
+    attributes: [.init("saturate", \.saturate), .init("round_mode", \.roundMode)],
+    spellings: [.onnx("CastLike", since: 15), .openVINO("ConvertLike")])
+
+  public func infer(_ inputs: Operands<ValueInfo>) throws -> [ValueInfo] {
+    let element = try inputs[1].element
+    guard element != .unknown else { return [ValueInfo(element, try inputs[0].shape)] }
+    return try Cast(to: element).infer(inputs)
+  }
+
+  public func evaluate(_ inputs: Operands<Tensor>) throws -> [Tensor] {
+    try Cast(to: try inputs[1].element).evaluate(inputs)
   }
 }
 

@@ -15,14 +15,15 @@ public enum ResamplingCoordinates: String, Hashable, Sendable, CaseIterable, Att
     of index: Int, size: Int, length: Int, scale: Double, region: (start: Double, end: Double)?
   ) -> Double {
     let (x, size, length) = (Double(index), Double(size), Double(length))
+    // The length that the scale asks for may be no whole number.
+    let exactLength = scale * size
     switch self {
     case .halfPixel: return (x + 0.5) / scale - 0.5
     case .halfPixelSymmetric:
-      // The length that the scale asks for may be no whole number; what is cut off goes to both ends alike.
-      let adjustment = length / (scale * size)
-      return size / 2 * (1 - adjustment) + (x + 0.5) / scale - 0.5
+      // What is cut off goes to both ends alike.
+      return size / 2 * (1 - length / exactLength) + (x + 0.5) / scale - 0.5
     case .pytorchHalfPixel: return length > 1 ? (x + 0.5) / scale - 0.5 : 0
-    case .alignCorners: return length > 1 ? x * (size - 1) / (length - 1) : 0
+    case .alignCorners: return exactLength == 1 ? 0 : x * (size - 1) / (exactLength - 1)
     case .asymmetric: return x / scale
     case .nearestHalfPixel: return (x + 0.5) / scale
     case .cropAndResize:

@@ -50,14 +50,15 @@ public struct DepthToSpace: GraphOperation {
   }
 }
 
-/// Blocks of the two spatial axes of `[batch, channels, height, width]` moved into the channels, position first.
+/// Blocks of the two spatial axes of `[batch, channels, height, width]` moved into the channels.
 public struct SpaceToDepth: GraphOperation {
   public var blockSize = 1
+  public var mode = DepthToSpace.Mode.depthColumnRow
 
   public init() {}
 
   public static let schema = Schema<Self>(
-    "SpaceToDepth", inputs: ["input"], attributes: [.init("blocksize", \.blockSize)],
+    "SpaceToDepth", inputs: ["input"], attributes: [.init("blocksize", \.blockSize), .init("mode", \.mode)],
     spellings: [.onnx("SpaceToDepth")])
 
   public func infer(_ inputs: Operands<ValueInfo>) throws -> [ValueInfo] {
@@ -78,7 +79,8 @@ public struct SpaceToDepth: GraphOperation {
     let shape = try infer(Operands([ValueInfo(input.element, Shape(input.shape))]))[0].shape.sizes ?? []
     let (height, width) = (input.shape[2] / blockSize, input.shape[3] / blockSize)
     let split = [input.shape[0], input.shape[1], height, blockSize, width, blockSize]
-    let moved = try Transpose([0, 3, 5, 1, 2, 4]).evaluate(Operands([try input.reshaped(to: split)]))[0]
+    let order = mode == .depthColumnRow ? [0, 3, 5, 1, 2, 4] : [0, 1, 3, 5, 2, 4]
+    let moved = try Transpose(order).evaluate(Operands([try input.reshaped(to: split)]))[0]
     return [try moved.reshaped(to: shape)]
   }
 }
