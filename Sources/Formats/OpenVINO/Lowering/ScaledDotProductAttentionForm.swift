@@ -64,7 +64,7 @@ struct ScaledDotProductAttentionForm {
     }
     let element = graph.type(of: query).element
     try widen(element, in: &graph)
-    if graph.type(of: key).shape.dimensions?[1].constant != 1 {
+    if sharesHeads(in: graph) {
       key = try attention.repeatingHeads(of: key, for: query, in: &graph)
       value = try attention.repeatingHeads(of: value, for: query, in: &graph)
     }
@@ -111,6 +111,15 @@ struct ScaledDotProductAttentionForm {
     key = try cast(key)
     value = try cast(value)
     bias = try bias.map(cast)
+  }
+
+  /// Whether there are more query heads than key heads. A single key head is broadcast anyway, and numbers that are not known are
+  /// equal: sharing is only ever said in numbers.
+  private func sharesHeads(in graph: Graph) -> Bool {
+    guard let heads = graph.type(of: query).shape.dimensions?[1].constant,
+      let keyHeads = graph.type(of: key).shape.dimensions?[1].constant
+    else { return false }
+    return keyHeads != 1 && keyHeads != heads
   }
 
   /// Whether causality is all that hides anything, counted from the upper left.
