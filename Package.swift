@@ -54,7 +54,7 @@ let package = Package(
     .testTarget(name: "FormatsTests", dependencies: ["Formats", "TestSupport"]),
     .testTarget(name: "KernelsTests", dependencies: ["Kernels", "KernelInterface", "KernelsPortable"]),
     .testTarget(name: "RuntimeTests", dependencies: ["Runtime", "TestSupport"]),
-    .testTarget(name: "CommandTests", dependencies: ["flashfuse", "TestSupport"]),
+    .testTarget(name: "CommandTests", dependencies: ["flashfuse", "TestSupport", "Tensors"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -1,5 +1,6 @@
 import Foundation
 import GraphIR
+import Kernels
 import Tensors
 
 /// A graph with everything that running it many times shares: threads, and a plan for every combination of input shapes.
@@ -38,6 +39,12 @@ public final class Session {
 
   /// The number of threads in use.
   public var threads: Int { workers.count }
+
+  /// The instruction set that the attention kernels use.
+  public var instructionSet: String { InstructionSet.current.rawValue }
+
+  /// The most floating-point operations per second that this session's threads reach together, measured now.
+  public var measuredPeak: Double { InstructionSet.current.measuredPeak(on: workers.pool) }
 
   /// Runs the graph on tensors for its inputs, each under any of the input's names.
   ///

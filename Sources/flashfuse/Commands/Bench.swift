@@ -1,0 +1,117 @@
+import ArgumentParser
+import GraphIR
+import Operations
+import Runtime
+import Tensors
+
+struct Bench: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Measure how fast fused attention or a whole model runs.",
+    subcommands: [BenchAttention.self, BenchModel.self])
+}
+
+struct BenchAttention: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "attention", abstract: "Measure one fused attention on random operands.")
+
+  @Option(help: "The batch size.") var batch = 1
+  @Option(help: "Query heads.") var heads = 8
+  @Option(help: "Heads of keys and values, of which heads is a multiple; by default as many.") var kvHeads: Int?
+  @Option(help: "The number of queries.") var queryLength = 1024
+  @Option(help: "The number of keys; by default as many as queries.") var keyLength: Int?
+  @Option(help: "The size of a head of queries and keys.") var headDim = 64
+  @Option(help: "The size of a head of values; by default as that of keys.") var valueDim: Int?
+  @Option(help: "The element type.") var dtype: FloatType = .f32
+  @Flag(help: "The last query sees all keys, each before it one less.") var causal = false
+  @OptionGroup var options: RepeatOptions
+
+  func validate() throws {
+    let sizes = [batch, heads, kvHeads ?? heads, queryLength, keyLength ?? queryLength, headDim, valueDim ?? headDim]
+    guard sizes.allSatisfy({ (1...(1 << 24)).contains($0) }) else {
+      throw ValidationError("every size must be between 1 and \(1 << 24)")
+    }
+    guard heads % (kvHeads ?? heads) == 0 else {
+      throw ValidationError("--heads \(heads) must be a multiple of --kv-heads \(kvHeads ?? heads)")
+    }
+  }
+
+  mutating func run() throws {
+    let workload = AttentionWorkload(
+      batch: batch, heads: heads, keyHeads: kvHeads ?? heads, queryLength: queryLength,
+      keyLength: keyLength ?? queryLength, headSize: headDim, valueSize: valueDim ?? headDim, element: dtype.element,
+      isCausal: causal)
+    let progress = Progress("measuring")
+    let (graph, inputs) = try Self.model(of: workload)
+    let session = Session(graph, options: options.session)
+    let measured = try Measurement(of: session, inputs: inputs, repeats: options.repeat, progress: progress)
+    progress.begin("measuring the peak of multiply-adds")
+    let peak = session.measuredPeak
+    progress.finish()
+    let figures = BenchFigures(
+      medianSeconds: measured.medianSeconds, minSeconds: measured.leastSeconds,
+      gflops: workload.operations / measured.medianSeconds * 1e-9, peakGflops: peak * 1e-9,
+      extraBytes: measured.statistics.scratchBytes, activationBytes: nil, threads: session.threads,
+      instructionSet: session.instructionSet)
+    if options.json { try JSONOutput.print(figures) } else { figures.printText() }
+  }
+
+  /// A graph that is one attention, and random values for its inputs.
+  private static func model(of workload: AttentionWorkload) throws -> (Graph, [String: Tensor]) {
+    let keys = [workload.batch, workload.keyHeads, workload.keyLength]
+    let shapes = [
+      ("query", [workload.batch, workload.heads, workload.queryLength, workload.headSize]),
+      ("key", keys + [workload.headSize]), ("value", keys + [workload.valueSize]),
+    ]
+    var graph = Graph(name: "attention")
+    var inputs: [String: Tensor] = [:]
+    var values: [Value] = []
+    for (index, (name, shape)) in shapes.enumerated() {
+      values.append(try graph.addInput([name], TensorType(workload.element, Shape(shape))))
+      inputs[name] = try Tensor(randomOf: workload.element, shape: shape, seed: UInt64(index))
+    }
+    var attention = FlashAttention()
+    attention.scale = 1 / Double(workload.headSize).squareRoot()
+    attention.causal = workload.isCausal ? .lowerRight : .none
+    graph.addOutput(["output"], try graph.insert(attention, values))
+    return (graph, inputs)
+  }
+}
+
+struct BenchModel: ParsableCommand {
+  static let configuration = CommandConfiguration(commandName: "model", abstract: "Measure a whole model.")
+
+  @OptionGroup var model: ModelArgument
+  @OptionGroup var inputs: InputOptions
+  @Flag(help: "Run the model as it is.") var noFuse = false
+  @OptionGroup var options: RepeatOptions
+
+  mutating func run() throws {
+    let progress = Progress("reading \(model.fileName)")
+    let result = try FusedModel(model.model)
+    let (tensors, _) = try inputs.read(for: result.document.graph)
+    let session = Session(noFuse ? result.document.graph : result.fused, options: options.session)
+    let measured = try Measurement(of: session, inputs: tensors, repeats: options.repeat, progress: progress)
+    progress.finish()
+    let figures = BenchFigures(
+      medianSeconds: measured.medianSeconds, minSeconds: measured.leastSeconds, gflops: nil, peakGflops: nil,
+      extraBytes: measured.statistics.scratchBytes, activationBytes: measured.statistics.activationBytes,
+      threads: session.threads, instructionSet: session.instructionSet)
+    if options.json { try JSONOutput.print(figures) } else { figures.printText() }
+  }
+}
+
+/// How often, and with what, a benchmark runs.
+struct RepeatOptions: ParsableArguments {
+  @Option(help: "How many threads to compute on; all cores where it is not given.") var threads: Int?
+  @Option(help: "How often to measure, after one run that is not counted.") var `repeat` = 10
+  @Flag(help: "Print figures as JSON.") var json = false
+
+  func validate() throws {
+    if let threads, !(1...1024).contains(threads) {
+      throw ValidationError("--threads must be between 1 and 1024, not \(threads)")
+    }
+    guard (1...1_000_000).contains(`repeat`) else { throw ValidationError("--repeat must be between 1 and 1000000") }
+  }
+
+  var session: Session.Options { .init(threads: threads) }
+}

@@ -1,0 +1,51 @@
+import Runtime
+import Tensors
+
+/// The times of a number of runs of the same inputs.
+struct Measurement {
+  let medianSeconds: Double
+  let leastSeconds: Double
+  /// Of the last run.
+  let statistics: RunStatistics
+
+  /// Runs once without counting, then `repeats` times.
+  init(of session: Session, inputs: [String: Tensor], repeats: Int, progress: Progress) throws {
+    var statistics = try session.run(inputs).statistics
+    var seconds: [Double] = []
+    for index in 0..<repeats {
+      progress.begin("measuring: run \(index + 1) of \(repeats)")
+      statistics = try session.run(inputs).statistics
+      seconds.append(statistics.seconds)
+    }
+    seconds.sort()
+    medianSeconds = (seconds[(repeats - 1) / 2] + seconds[repeats / 2]) / 2
+    leastSeconds = seconds[0]
+    self.statistics = statistics
+  }
+}
+
+/// What `bench` prints; the names of the JSON keys follow from these.
+struct BenchFigures: Encodable {
+  let medianSeconds: Double
+  let minSeconds: Double
+  /// Of an attention, counting only scores that are not masked.
+  let gflops: Double?
+  let peakGflops: Double?
+  let extraBytes: Int
+  /// Of a model.
+  let activationBytes: Int?
+  let threads: Int
+  let instructionSet: String
+
+  func printText() {
+    print("median        \(Figures.seconds(medianSeconds))")
+    print("least         \(Figures.seconds(minSeconds))")
+    if let gflops, let peakGflops {
+      let share = Int((100 * gflops / max(peakGflops, 1e-9)).rounded())
+      print("speed         \(Figures.number(gflops)) GFLOP/s, \(share) % of the peak of \(Figures.number(peakGflops))")
+    }
+    if let activationBytes { print("peak values   \(Figures.bytes(activationBytes))") }
+    print("scratch       \(Figures.bytes(extraBytes))")
+    print("threads       \(threads), \(instructionSet)")
+  }
+}
