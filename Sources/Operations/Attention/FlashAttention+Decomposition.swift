@@ -73,16 +73,24 @@ extension FlashAttention: CompositeOperation {
       own.count == 4, wanted.count == 4
     else { throw ModelError.unsupported("attention of unknown rank") }
     guard own[1] != wanted[1] else { return value }
-    guard let heads = wanted[1].constant, let keyHeads = own[1].constant, let size = own[3].constant, keyHeads > 0
-    else {
-      throw ModelError.unsupported("grouped heads of unknown number or size")
-    }
     func constant(_ integers: [Int]) throws -> Value {
       try graph.addConstant(Tensor(integers: integers, shape: [integers.count]))
     }
+    let groups: Value
+    let shape: Value
+    if let heads = wanted[1].constant, let keyHeads = own[1].constant, let size = own[3].constant, keyHeads > 0 {
+      groups = try constant([1, 1, heads / keyHeads, 1, 1])
+      shape = try constant([0, heads, -1, size])
+    } else {
+      let sizes = try graph.insert(ShapeOf(), [value])
+      let heads = try graph.insert(Gather(), [graph.insert(ShapeOf(), [query]), constant([1])])
+      let times = try graph.insert(Div(), [heads, graph.insert(Gather(), [sizes, constant([1])])])
+      groups = try graph.insert(Concat(axis: 0), [constant([1, 1]), times, constant([1, 1])])
+      shape = try graph.insert(
+        Concat(axis: 0), [constant([0]), heads, graph.insert(Gather(), [sizes, constant([2, 3])])])
+    }
     let apart = try graph.insert(Unsqueeze(), [value, constant([2])])
-    let repeated = try graph.insert(Expand(), [apart, constant([1, 1, heads / keyHeads, 1, 1])])
-    return try graph.insert(Reshape(), [repeated, constant([0, heads, -1, size])])
+    return try graph.insert(Reshape(), [graph.insert(Expand(), [apart, groups]), shape])
   }
 
   private func cast(_ value: Value, to element: ElementType, in graph: inout Graph) throws -> Value {
