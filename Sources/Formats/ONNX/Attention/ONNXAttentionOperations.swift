@@ -40,10 +40,15 @@ struct StandardAttention: GraphOperation {
   var scale: Double?
   var softcap = 0.0
   var isCausal = false
+  /// The type that the softmax is computed in; nil: that of the query.
+  var softmaxType: ElementType?
 
   static let schema = Schema<Self>(
     "Attention", inputs: ["Q", "K", "V", .optional("attn_mask")],
-    attributes: [.init("scale", \.scale), .init("softcap", \.softcap), .init("is_causal", \.isCausal)],
+    attributes: [
+      .init("scale", \.scale), .init("softcap", \.softcap), .init("is_causal", \.isCausal),
+      .init("softmax_precision", \.softmaxType),
+    ],
     spellings: [.onnx("Attention", since: 23)])
 
   func infer(_ inputs: Operands<ValueInfo>) throws -> [ValueInfo] {

@@ -19,6 +19,7 @@ extension AttentionBuilder {
     var operation = StandardAttention()
     operation.scale = attention.scale
     operation.softcap = attention.softcap
+    if element.byteCount == 2 { operation.softmaxType = .float32 }
     if attention.scale <= 0 {
       operation.scale = 1
       query = try insert(Mul(), [query, scalar(attention.scale, element)])
