@@ -54,6 +54,11 @@ extension ONNXLiftingRule {
       let mode = try node.string("mode") ?? "nearest"
       return [try resize(node, scales: node.required(1), mode: mode, in: &graph)]
     },
+    ONNXLiftingRule("CastLike") { node, graph in
+      let element = try graph.type(of: node.required(1)).element
+      guard element != .unknown else { throw ModelError.unsupported("CastLike of an unknown type") }
+      return [try node.insert("Cast", [node.required(0)], ["to": .element(element)], in: &graph)]
+    },
     ONNXLiftingRule("Scatter") { node, _ in
       node.type = "ScatterElements"
       return nil
