@@ -27,8 +27,11 @@ struct FlashAttentionDecompositionTests {
 
   @Test func headsOfUnknownNumberAreRepeatedAtRunTime() throws {
     var graph = Graph()
-    let query = try graph.addInput(["q"], TensorType(.float32, Shape(["b", "h", "s"].map { Dimension(symbol: $0) } + [8])))
-    let key = try graph.addInput(["k"], TensorType(.float32, Shape(["b", "g", "t"].map { Dimension(symbol: $0) } + [8])))
+    func type(_ names: [String]) -> TensorType {
+      TensorType(.float32, Shape(names.map { Dimension(symbol: $0) } + [8]))
+    }
+    let query = try graph.addInput(["q"], type(["b", "h", "s"]))
+    let key = try graph.addInput(["k"], type(["b", "g", "t"]))
     let results = try FlashAttention().decompose([query, key, key], in: &graph)
     let shape = graph.type(of: try #require(results.first)).shape
     #expect(shape.rank == 4 && shape.dimensions?.last == 8)
