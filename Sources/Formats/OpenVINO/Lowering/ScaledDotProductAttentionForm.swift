@@ -10,7 +10,7 @@ struct ScaledDotProductAttentionForm {
   /// A hidden score as low as this absorbs whatever score it is added to, in 32 bits: adding it is as good as putting it in its place.
   private static let absorbing = -1e30
 
-  /// A hidden score as low as this weighs nothing beside one that is seen, scores being sums of products of normalised values.
+  /// A hidden score as low as this weighs nothing beside one that is seen, as long as no bias lowers that one, too.
   private static let negligible = -1000.0
 
   private let attention: FlashAttention
@@ -96,7 +96,8 @@ struct ScaledDotProductAttentionForm {
   /// Whether rows of which the mask hides all can be told from the others, or are the same as when the hidden score is added.
   private var canFill: Bool {
     attention.maskedScore <= Self.absorbing
-      || attention.maskedScore <= Self.negligible && !hidesByPosition && sinks == nil && !attention.guardsNaN
+      || attention.maskedScore <= Self.negligible && !hidesByPosition && sinks == nil && bias == nil
+        && !attention.guardsNaN
   }
 
   /// Half precision can't hold what is added to hide a score, and all operands must have one type.

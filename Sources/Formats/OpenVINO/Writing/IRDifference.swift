@@ -101,7 +101,7 @@ struct IRDifference {
     let results = source.network.layers.indices.filter { source.network.layers[$0].type == "Result" }
     for (index, (before, after)) in zip(results, zip(original.outputs, rewritten.outputs)) {
       keptLayers[index] = true
-      if before.value != after.value { rewired[Input(layer: index, input: 0)] = after.value }
+      if before.value != after.value || isBroken(after.value) { rewired[Input(layer: index, input: 0)] = after.value }
       pending.append(after.value)
     }
     while let value = pending.popLast() {
@@ -114,13 +114,16 @@ struct IRDifference {
     additions = rewritten.topologicalOrder().filter(added.contains)
   }
 
+  /// Whether `value` came from a layer that can't give it any more.
+  private func isBroken(_ value: Value) -> Bool { ports[value].map { broken.contains($0.layer) } ?? false }
+
   /// Keeps a layer and returns what it reads.
   private mutating func keep(_ layer: Int) -> [Value] {
     keptLayers[layer] = true
     return source.topology.producers[layer].enumerated().map { input, producer in
       let before = source.values[producer.port.layer][producer.port.output]
-      guard let after = replacements[layer]?[before], after != before else { return before }
-      rewired[Input(layer: layer, input: input)] = after
+      let after = replacements[layer]?[before] ?? before
+      if after != before || isBroken(after) { rewired[Input(layer: layer, input: input)] = after }
       return after
     }
   }

@@ -63,7 +63,7 @@ struct IRWriter {
       }
     }
     return Dictionary(grouping: lowering.layers) { place[$0.id] ?? .max }
-      .mapValues { $0.map { $0.text(indentation: "\n\t\t") } }
+      .mapValues { $0.map { $0.text(indentation: "\t\t") } }
   }
 
   private func output(of value: Value) -> LayerOutput? {
@@ -97,8 +97,8 @@ struct IRWriter {
   /// A value that takes another's place takes the names of its tensor, too; results keep theirs in any case.
   private mutating func moveNames(_ original: Graph) {
     for (value, output) in lowering.outputs where lowering.isNew(output) {
-      guard let before = rewritten.replaced[value], let port = difference.originalPort(of: before),
-        difference.port(of: before) == nil
+      let before = rewritten.replaced[value] ?? value
+      guard let port = difference.originalPort(of: before), difference.port(of: before) == nil
       else { continue }
       lowering.setNames(source.names(of: port), of: output)
     }
