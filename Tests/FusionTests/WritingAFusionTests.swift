@@ -16,7 +16,8 @@ struct SiluFusionPass: FusionPass {
       for (x, gate) in zip(operands, operands.reversed()) {
         let sigmoid = graph[gate.node]
         guard sigmoid.operation is Sigmoid, sigmoid.inputs == [x] else { continue }
-        var decision = FusionDecision(pass: name, verdict: .fused, anchor: node.label, nodes: [sigmoid.label, node.label])
+        var decision = FusionDecision(
+          pass: name, verdict: .fused, anchor: node.label, nodes: [sigmoid.label, node.label])
         if graph.hasSingleUse(gate) {
           let origin = Origin(sources: sigmoid.origin.sources + node.origin.sources, passes: [name])
           let fused = try graph.insert(Swish(), [x], name: "\(node.name)/Swish", origin: origin)
