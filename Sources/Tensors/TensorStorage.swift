@@ -93,6 +93,15 @@ public final class TensorStorage: @unchecked Sendable {
     try withBytes(offset: 0, byteCount: byteCount, body)
   }
 
+  /// Calls `body` with all bytes as data that shares them, and that must not outlive the call.
+  package func withData<Result>(_ body: (Data) throws -> Result) rethrows -> Result {
+    try withBytes { bytes in
+      guard let start = bytes.baseAddress, bytes.count > 0 else { return try body(Data()) }
+      return try body(
+        Data(bytesNoCopy: UnsafeMutableRawPointer(mutating: start), count: bytes.count, deallocator: .none))
+    }
+  }
+
   /// Calls `body` with the bytes from `offset` on; traps where they are not all there, which `Tensor.init` has ruled out.
   func withBytes<Result>(
     offset: Int, byteCount: Int, _ body: (UnsafeRawBufferPointer) throws -> Result

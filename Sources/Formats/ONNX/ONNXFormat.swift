@@ -14,8 +14,7 @@ package enum ONNXFormat: GraphFormat {
   }
 
   package static func read(_ file: ModelFile) throws -> Document {
-    let data = file.storage.withBytes { Data($0) }
-    let model = try decoding { try Onnx_ModelProto(serializedBytes: data) }
+    let model = try decoding { try file.storage.withData { try Onnx_ModelProto(serializedBytes: $0) } }
     return try ONNXReader.document(of: model, file: file, encoding: .protobuf)
   }
 }
@@ -33,8 +32,7 @@ package enum ONNXJSONFormat: GraphFormat {
   }
 
   package static func read(_ file: ModelFile) throws -> Document {
-    let data = file.storage.withBytes { Data($0) }
-    let model = try decoding { try Onnx_ModelProto(jsonUTF8Bytes: data) }
+    let model = try decoding { try file.storage.withData { try Onnx_ModelProto(jsonUTF8Bytes: $0) } }
     return try ONNXReader.document(of: model, file: file, encoding: .json)
   }
 }

@@ -1,0 +1,165 @@
+import Foundation
+import Fusion
+import GraphIR
+import Operations
+import Rewriting
+import Tensors
+import TestSupport
+import Testing
+
+@testable import Formats
+
+private typealias Models = ONNXTestModels
+
+struct ONNXWritingTests {
+  private static let exported = ["bert", "gpt2", "llama", "vit"].map { "\(packageDirectory)/graphs/\($0).onnx" }
+    .filter { FileManager.default.fileExists(atPath: $0) }
+
+  private func data(_ path: String) throws -> Data { try Data(contentsOf: URL(fileURLWithPath: path)) }
+
+  @Test func anUntouchedModelIsTheSameBytes() throws {
+    let folder = try TemporaryDirectory()
+    var model = try Models.identity()
+    model.producerName = "someone"
+    // A field of a version to come.
+    model.unknownFields = try Onnx_ModelProto(serializedBytes: Data([0xFA, 0x3F, 0x01, 0x2A])).unknownFields
+    let document = try readONNX(model, in: folder)
+    try document.write(document.graph, to: folder.file("out.onnx"))
+    #expect(try data(folder.file("out.onnx")) == data(folder.file("model.onnx")))
+    #expect(try folder.contents() == ["model.onnx", "out.onnx"])
+  }
+
+  @Test func untouchedJSONIsAnEqualMessage() throws {
+    let folder = try TemporaryDirectory()
+    let model = try Models.model(
+      initializers: [Models.tensor("w", [1, .infinity, 3], [3])], [Models.node("Foo", ["x", "w"], ["y"])])
+    let document = try readONNX(model, json: true, in: folder)
+    try document.write(document.graph, to: folder.file("out.json"))
+    #expect(try Onnx_ModelProto(jsonUTF8Bytes: data(folder.file("out.json"))) == model)
+  }
+
+  @Test(arguments: exported, WriteOptions.AttentionOperator.allCases)
+  func whatNoFusionTouchedIsAsItWas(_ path: String, _ spelling: WriteOptions.AttentionOperator) throws {
+    let folder = try TemporaryDirectory()
+    let document = try Document.read(path: path)
+    var graph = document.graph
+    let log = try FusionPipeline.standard.run(on: &graph)
+    let fused = log.decisions.filter { $0.verdict == .fused }
+    #expect(!fused.isEmpty)
+    try document.write(graph, to: folder.file("out.onnx"), options: WriteOptions(attentionOperator: spelling))
+    let before = try Onnx_ModelProto(serializedBytes: data(path))
+    let after = try Onnx_ModelProto(serializedBytes: data(folder.file("out.onnx")))
+    #expect(after.graph.input == before.graph.input)
+    #expect(after.graph.output == before.graph.output)
+    #expect(after.metadataProps == before.metadataProps)
+    #expect(after.producerName == before.producerName)
+
+    let kept = before.graph.node.filter { node in after.graph.node.contains { $0.name == node.name } }
+    #expect(kept.count > before.graph.node.count / 2)
+    if spelling != .onnx {
+      let names = Set(kept.map(\.name))
+      #expect(after.graph.node.filter { names.contains($0.name) } == kept)
+    }
+    let initializers = Dictionary(uniqueKeysWithValues: before.graph.initializer.map { ($0.name, $0) })
+    #expect(after.graph.initializer.allSatisfy { initializers[$0.name] == $0 })
+
+    // What was written is a model of as many attentions, and fusing it again changes nothing.
+    let again = try Document.read(path: folder.file("out.onnx"))
+    try again.graph.verify()
+    var second = again.graph
+    let secondLog = try FusionPipeline.standard.run(on: &second)
+    #expect(secondLog.decisions.filter { $0.verdict == .fused }.isEmpty)
+    #expect(second.nodes.count { $0.operation is FlashAttention } == fused.count)
+    try again.write(second, to: folder.file("again.onnx"))
+    #expect(try data(folder.file("again.onnx")) == data(folder.file("out.onnx")))
+  }
+
+  @Test func weightsOfWhatIsGoneAreGone() throws {
+    let folder = try TemporaryDirectory()
+    var model = try Models.model(
+      initializers: [
+        Models.tensor("a", [1, 2, 3], [3]), Models.tensor("b", [1, 2, 3], [3]), Models.tensor("never", [1], [1]),
+      ],
+      [
+        Models.node("Foo", ["x", "a"], ["t"]), Models.node("Bar", ["t", "b"], ["u"]), Models.node("Exp", ["u"], ["y"]),
+      ])
+    model.graph.valueInfo = [Models.float("t", [2, 3]), Models.float("u", [2, 3])]
+    let document = try readONNX(model, in: folder)
+    var graph = document.graph
+    let bar = try #require(graph.nodes.first { ($0.operation as? Opaque)?.type == "Bar" })
+    let input = try #require(graph.inputs.first).value
+    let new = try graph.insert(
+      Add(), [input, bar.inputs[1]], name: "sum", origin: Origin(sources: bar.origin.sources, passes: ["test"]))
+    try graph.replaceUses(of: Value(bar.id), with: new)
+    graph.removeUnused()
+    try document.write(graph, to: folder.file("out.onnx"))
+    let written = try Onnx_ModelProto(serializedBytes: data(folder.file("out.onnx"))).graph
+    #expect(written.node.map(\.opType) == ["Add", "Exp"])
+    #expect(written.node.first?.output == ["u"])
+    #expect(written.node.last == model.graph.node.last)
+    #expect(written.initializer.map(\.name) == ["b", "never"])
+    #expect(written.valueInfo.map(\.name) == ["u"])
+  }
+
+  @Test func additionsAreSpelledForTheOperatorSet() throws {
+    for (opset, inputs, attributes) in [(11, ["x"], ["axes"]), (13, ["x", "new/axes"], [])] {
+      let folder = try TemporaryDirectory()
+      let model = try Models.model(
+        opset: opset, [Models.node("Foo", ["x"], ["y"])], outputs: [Models.float("y", [1, 2, 3])])
+      let document = try readONNX(model, in: folder)
+      var graph = document.graph
+      let foo = try #require(graph.nodes.first { $0.operation is Opaque })
+      let origin = Origin(sources: foo.origin.sources, passes: ["test"])
+      let axes = try graph.addConstant(Tensor([0] as [Int64]), name: "new/axes", origin: origin)
+      let new = try graph.insert(Unsqueeze(), [foo.inputs[0], axes], name: "new", origin: origin)
+      try graph.replaceUses(of: Value(foo.id), with: new)
+      graph.removeUnused()
+      try document.write(graph, to: folder.file("out.onnx"))
+      let node = try Onnx_ModelProto(serializedBytes: data(folder.file("out.onnx"))).graph.node.last
+      #expect(node?.opType == "Unsqueeze" && node?.input == inputs && node?.attribute.map(\.name) == attributes)
+    }
+  }
+
+  @Test func externalDataGoesAlong() throws {
+    let folder = try TemporaryDirectory()
+    let target = try TemporaryDirectory()
+    let bytes = Data((0..<24).map { UInt8($0) })
+    try FileManager.default.createDirectory(atPath: folder.file("weights"), withIntermediateDirectories: true)
+    try folder.write(bytes, to: "weights/a.bin")
+    let model = try Models.model(
+      initializers: [Models.external("w", [3], ["location": "weights/a.bin", "offset": "4", "length": "12"])],
+      [Models.node("Add", ["x", "w"], ["y"])])
+    let document = try readONNX(model, in: folder)
+    try document.write(document.graph, to: folder.file("beside.onnx"))
+    #expect(try folder.contents() == ["beside.onnx", "model.onnx", "weights"])
+    try document.write(document.graph, to: target.file("out.onnx"))
+    #expect(try target.contents() == ["out.onnx", "weights"])
+    #expect(try data(target.file("weights/a.bin")) == bytes)
+    _ = try Document.read(path: target.file("out.onnx"))
+  }
+
+  @Test func whatCannotBeBroughtToTheNewOperatorSetIsNamed() throws {
+    let folder = try TemporaryDirectory()
+    let sizes: [Any?] = [1, 4, 2, 8]
+    var model = try Models.model(
+      opset: 11, inputs: [Models.float("x", sizes)],
+      [
+        Models.node("Softmax", ["x"], ["t"], ["axis": .integer(1)]), Models.node("Foo", ["t"], ["u"]),
+        Models.node("Exp", ["u"], ["y"]),
+      ], outputs: [Models.float("y", sizes)])
+    model.graph.valueInfo = [Models.float("u", sizes)]
+    let document = try readONNX(model, in: folder)
+    var graph = document.graph
+    let foo = try #require(graph.nodes.first { ($0.operation as? Opaque)?.type == "Foo" })
+    let input = foo.inputs[0]
+    let fused = try graph.insert(
+      FlashAttention(), [input, input, input], origin: Origin(sources: foo.origin.sources, passes: ["test"]))
+    try graph.replaceUses(of: Value(foo.id), with: fused)
+    graph.removeUnused()
+    let error = #expect(throws: ModelError.self) {
+      try document.write(graph, to: folder.file("out.onnx"), options: WriteOptions(attentionOperator: .onnx))
+    }
+    #expect(error?.kind == .unsupported && error?.message.contains("because of Softmax;") ?? false)
+    #expect(try folder.contents() == ["model.onnx"])
+  }
+}
