@@ -67,21 +67,22 @@ struct ResamplingKernel {
     return x < 2 ? (((x - 5) * x + 8) * x - 4) * coefficient : 0
   }
 
+  /// The elements around `position`, of any axis, and their weights, those of weight 0 left out.
+  func neighbours(of position: Double) -> [(index: Int, weight: Double)] {
+    let reach = (isCubic ? 2 : 1) * stretch
+    guard position.isFinite, position.magnitude < 1e9, reach < 1e6 else { return [] }
+    return (Int((position - reach).rounded(.down))...Int((position + reach).rounded(.up))).compactMap { neighbour in
+      let weight = value((Double(neighbour) - position) / stretch)
+      return weight == 0 ? nil : (neighbour, weight)
+    }
+  }
+
   /// The elements that make up the value at `position` of an axis of `size`, with weights that sum to 1.
   ///
   /// What lies outside takes the element at the border, or no weight if it is to be excluded.
   func weights(at position: Double, size: Int, excludesOutside: Bool) -> [(index: Int, weight: Double)] {
-    let reach = (isCubic ? 2 : 1) * stretch
-    guard position.isFinite, position.magnitude < 1e9, reach < 1e6 else { return [] }
-    var terms: [(index: Int, weight: Double)] = []
-    var sum = 0.0
-    for neighbour in Int((position - reach).rounded(.down))...Int((position + reach).rounded(.up)) {
-      let weight = value((Double(neighbour) - position) / stretch)
-      let isOutside = neighbour < 0 || neighbour >= size
-      if weight == 0 || (isOutside && excludesOutside) { continue }
-      terms.append((min(max(neighbour, 0), size - 1), weight))
-      sum += weight
-    }
-    return terms.map { ($0.index, $0.weight / sum) }
+    let terms = neighbours(of: position).filter { !excludesOutside || ($0.index >= 0 && $0.index < size) }
+    let sum = terms.reduce(0) { $0 + $1.weight }
+    return terms.map { (min(max($0.index, 0), size - 1), $0.weight / sum) }
   }
 }

@@ -19,8 +19,28 @@ extension Double: RealScalar { typealias Number = Double }
 extension Float: RealScalar { typealias Number = Float }
 
 extension Float16: RealScalar {
-  @inline(__always) var number: Float { Float(self) }
-  @inline(__always) init(number: Float) { self.init(number) }
+  /// Widened by bits: where the processor's own conversion can't be assumed, the library's takes ten times as long.
+  @inline(__always) var number: Float {
+    let bits = UInt32(bitPattern)
+    let magnitude = (bits & 0x7FFF) << 13
+    // Scaling brings the exponent's bias from 15 to 127, subnormal numbers included.
+    let scaled = (Float(bitPattern: magnitude) * 0x1p112).bitPattern
+    let special = magnitude >= 0x0F80_0000 ? magnitude | 0x7F80_0000 : scaled
+    return Float(bitPattern: special | (bits & 0x8000) << 16)
+  }
+
+  /// Rounded to nearest, ties to even.
+  @inline(__always) init(number: Float) {
+    let bits = number.bitPattern
+    let sign = UInt16(truncatingIfNeeded: (bits >> 16) & 0x8000)
+    let magnitude = bits & 0x7FFF_FFFF
+    // Adding a half lets the float unit round what becomes subnormal.
+    let subnormal = (Float(bitPattern: magnitude) + 0.5).bitPattern &- 0x3F00_0000
+    let normal = (magnitude &+ 0xC800_0FFF &+ ((magnitude >> 13) & 1)) >> 13
+    let finite = magnitude < 0x3880_0000 ? subnormal : normal
+    let special: UInt32 = magnitude > 0x7F80_0000 ? 0x7E00 : 0x7C00
+    self.init(bitPattern: UInt16(truncatingIfNeeded: magnitude >= 0x4780_0000 ? special : finite) | sign)
+  }
 }
 
 extension BFloat16: RealScalar {
