@@ -13,7 +13,17 @@ public struct FlashAttentionFusionPass: FusionPass {
   public init() {}
 
   public func run(on graph: inout Graph) throws -> [FusionDecision] {
-    let declared = graph.unifySizes()
+    var unified = graph
+    if let declared = unified.unifySizes(), let decisions = try? fuseAll(in: &unified),
+      (try? unified.reinfer(inputTypes: declared)) != nil
+    {
+      graph = unified
+      return decisions
+    }
+    return try fuseAll(in: &graph)
+  }
+
+  private func fuseAll(in graph: inout Graph) throws -> [FusionDecision] {
     let live = graph.liveNodes()
     var names = Set(graph.nodes.map(\.name))
     var decisions: [FusionDecision] = []
@@ -44,7 +54,6 @@ public struct FlashAttentionFusionPass: FusionPass {
         decisions.append(FusionDecision(pass: name, verdict: .notAttention, anchor: anchor, reason: reason))
       }
     }
-    if let declared { try graph.reinfer(inputTypes: declared) }
     return decisions
   }
 
@@ -61,14 +70,10 @@ public struct FlashAttentionFusionPass: FusionPass {
     do {
       let fused = try rewriter.rewrite(name: result, origin: origin)
       let attention = rewriter.builder.graph.summary(of: fused)
-      let types = rewriter.builder.graph[fused].inputs.prefix(3).compactMap { $0 }.map {
-        rewriter.builder.graph.type(of: $0)
-      }
-      let cost = Cost(
-        query: types[0].shape, key: types[1].shape, value: types[2].shape, element: types[0].element,
-        steps: max(1, match.nodes.count - 2))
+      let cost = Cost(of: fused, steps: match.steps, in: rewriter.builder.graph)
       return FusionDecision(
-        pass: name, verdict: .fused, anchor: anchor, nodes: nodes, result: result, attention: attention, cost: cost)
+        pass: name, verdict: .fused, anchor: anchor, nodes: nodes, result: result, attention: attention,
+        cost: cost, assumptions: match.form.assumptions)
     } catch let error as ModelError {
       // Nothing reads what was added so far; it goes with the other unused nodes.
       return FusionDecision(

@@ -23,10 +23,12 @@ public struct FusionDecision: Sendable {
   public var reason: Reason?
   public var attention: AttentionSummary?
   public var cost: Cost?
+  /// What the fused result's being exact rests on, where that could not be proved.
+  public var assumptions: [String]
 
   public init(
     pass: String, verdict: Verdict, anchor: String, nodes: [String] = [], result: String? = nil, reason: Reason? = nil,
-    attention: AttentionSummary? = nil, cost: Cost? = nil
+    attention: AttentionSummary? = nil, cost: Cost? = nil, assumptions: [String] = []
   ) {
     self.pass = pass
     self.verdict = verdict
@@ -36,6 +38,7 @@ public struct FusionDecision: Sendable {
     self.reason = reason
     self.attention = attention
     self.cost = cost
+    self.assumptions = assumptions
   }
 }
 

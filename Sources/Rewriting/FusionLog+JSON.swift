@@ -48,7 +48,7 @@ extension FusionLog.PassSummary: Encodable {
 
 extension FusionDecision: Encodable {
   private enum CodingKeys: String, CodingKey {
-    case pass, verdict, anchor, nodes, result, reason, attention, cost
+    case pass, verdict, anchor, nodes, result, reason, attention, cost, assumptions
   }
 
   public func encode(to encoder: any Encoder) throws {
@@ -61,6 +61,7 @@ extension FusionDecision: Encodable {
     try container.encodeIfPresent(reason, forKey: .reason)
     try container.encodeIfPresent(attention, forKey: .attention)
     try container.encodeIfPresent(cost, forKey: .cost)
+    if !assumptions.isEmpty { try container.encode(assumptions, forKey: .assumptions) }
   }
 }
 

@@ -1,27 +1,32 @@
 import GraphIR
+import Operations
 import Rewriting
 import Tensors
 
 extension Cost {
-  /// The query and key tile that bytes are counted for.
-  static let tile = (query: 96, key: 256)
-
-  /// Bytes moved between slow and fast memory by an attention spelled out and fused.
+  /// What the fusion of `steps`, the operations between the two products, into the `FlashAttention` node `id` saves on this machine.
   ///
-  /// Spelled out, the score matrix is written by the first product and read by the second, and every step in between reads
-  /// and writes it. Fused, queries and output move once, keys and values once for every query tile.
-  init(query: Shape, key: Shape, value: Shape, element: ElementType, steps: Int) {
-    self.init(bytesUnfused: nil, bytesFused: nil, queryTile: Cost.tile.query, keyTile: Cost.tile.key)
-    guard let q = query.sizes, let k = key.sizes, let v = value.sizes, q.count == 4, k.count == 4, v.count == 4 else {
-      return
+  /// Sizes that are symbols leave the bytes unknown and are taken to be long for the tile.
+  init(of id: NodeID, steps: [String], in graph: Graph) {
+    let shapes = graph[id].inputs.prefix(3).map { $0.flatMap { graph.info(of: $0).shape.dimensions } ?? [] }
+    let element = graph[id].inputs.first.flatMap { $0 }.map { graph.info(of: $0).element } ?? .float32
+    // Larger sizes are no attention's: they would only overflow.
+    let limits = [1 << 24, 1 << 20, 1 << 32, 1 << 20]
+    let sizes = shapes.map { shape in
+      zip(shape, limits).map { size, limit in size.constant.map { min(max($0, 0), limit) } }
     }
-    let bytes = Double(element.byteCount)
-    let heads = Double(q[0]) * Double(q[1])
-    let scores = heads * Double(q[2]) * Double(k[2]) * bytes
-    let ends = heads * Double(q[2]) * Double(q[3] + v[3]) * bytes
-    let keysAndValues = heads * Double(k[2]) * Double(k[3] + v[3]) * bytes
-    let tiles = Double((q[2] + Cost.tile.query - 1) / Cost.tile.query)
-    bytesUnfused = Int(exactly: (scores * Double(2 + 2 * steps) + ends + keysAndValues).rounded())
-    bytesFused = Int(exactly: (ends + keysAndValues * tiles).rounded())
+    let known = sizes.allSatisfy { $0.count == 4 && $0.allSatisfy { $0 != nil } }
+    let size = { (operand: Int, axis: Int) -> Int in
+      let typical = [1, 1, 4096, 64][axis]
+      return sizes.indices.contains(operand) && sizes[operand].indices.contains(axis)
+        ? sizes[operand][axis] ?? typical : typical
+    }
+    let workload = AttentionWorkload(
+      batch: size(0, 0), heads: size(0, 1), keyHeads: size(1, 1), queryLength: size(0, 2), keyLength: size(1, 2),
+      headSize: size(0, 3), valueSize: size(2, 3), element: element, scoreSteps: steps)
+    let tile = workload.tile(for: .cpu)
+    let unfused = known ? workload.unfusedPasses()?.reduce(0) { $0 + $1.bytes } : nil
+    let fused = known ? workload.fusedPasses(queryRows: tile.queryRows)?.reduce(0) { $0 + $1.bytes } : nil
+    self.init(bytesUnfused: unfused, bytesFused: fused, queryTile: tile.queryRows, keyTile: tile.keyRows)
   }
 }

@@ -18,6 +18,8 @@ struct AttentionMatch {
   let roles: AxisRoles
   /// Every node that the fused one stands for, in the order in which they were added.
   let nodes: [NodeID]
+  /// What is done between the products one operation at a time, in the file's words.
+  let steps: [String]
   /// Nodes that read the shape of a tensor that is no longer computed, each with the labels of its dimensions.
   var measured: [(reader: NodeID, labels: AxisLabels)] = []
 }

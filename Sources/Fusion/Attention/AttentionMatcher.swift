@@ -40,7 +40,7 @@ struct AttentionMatcher {
     let nodes = (score.nodes + softmax.nodes + weights.nodes + [weights.product.node]).sorted()
     do throws(Reason) {
       let measured = try checkLeaks(nodes, output: weights.product.node)
-      var match = try assemble(axes, score, weights, keys: axes.resolve(keys), nodes: nodes)
+      var match = try assemble(axes, score, softmax, weights, keys: axes.resolve(keys), nodes: nodes)
       let labels = score.labels.merging(weights.labels) { first, _ in first }
       for (reader, value) in measured {
         guard let label = labels[value] else { throw leak(value, graph[reader]) }
@@ -108,7 +108,7 @@ struct AttentionMatcher {
   }
 
   private func assemble(
-    _ table: AxisTable, _ score: ScorePath, _ weights: WeightPath, keys: [Axis], nodes: [NodeID]
+    _ table: AxisTable, _ score: ScorePath, _ softmax: SoftmaxForm, _ weights: WeightPath, keys: [Axis], nodes: [NodeID]
   ) throws(Reason) -> AttentionMatch {
     var axes = table
     let product = score.product
@@ -155,6 +155,7 @@ struct AttentionMatcher {
     for (step, id) in score.steps {
       try form.apply(step, at: graph[id].label, keys: resolvedKeys, queries: queries, axes: axes)
     }
+    if !softmax.subtractsMaximum { form.assumptions.append("no exponential of a score overflows") }
     var outputScale = second.scale
     var factors: [(value: LabelledValue, inverted: Bool)] = []
     for (step, id) in weights.steps {
@@ -197,7 +198,8 @@ struct AttentionMatcher {
     return AttentionMatch(
       axes: axes, query: bestQuery.source, key: bestKey.source, value: bestValue.source, form: form,
       outputFactors: factors, outputScale: outputScale * bestValue.scale, output: resolvedOutput, roles: roles,
-      nodes: nodes)
+      nodes: nodes,
+      steps: (score.steps.map(\.node) + [softmax.anchor] + weights.steps.map(\.node)).map(graph.kind))
   }
 }
 

@@ -11,6 +11,8 @@ struct SoftmaxForm {
   let rank: Int
   /// All its nodes, the anchor included.
   let nodes: [NodeID]
+  /// Whether large scores are safe, as they are in the softmax of every format.
+  let subtractsMaximum: Bool
 
   /// The softmax that ends in `node`, if one does and the rank of its input is known.
   init?(endingIn node: Node, in graph: Graph) {
@@ -20,6 +22,7 @@ struct SoftmaxForm {
         let axis = try? normalizedAxis(softmax.axis, rank: rank)
       else { return nil }
       (input, self.axis, self.rank, nodes) = (data, axis, rank, [node.id])
+      subtractsMaximum = true
       return
     }
     guard let (exponential, sum, between) = SoftmaxForm.quotient(node, in: graph),
@@ -35,9 +38,11 @@ struct SoftmaxForm {
       graph.reducedAxis(maximum.node, rank: rank) == axis
     {
       input = data
+      subtractsMaximum = true
       nodes = [maximum.node, shifted.id, exponential.node, sum] + between + [node.id]
     } else {
       input = exponent
+      subtractsMaximum = false
       nodes = [exponential.node, sum] + between + [node.id]
     }
   }
