@@ -54,9 +54,10 @@ public final class TensorStorage: @unchecked Sendable {
     self.init(base: UnsafeRawPointer(pointer), byteCount: bytes) { pointer.deallocate() }
   }
 
-  /// Copies `data`.
+  /// The bytes of `data`, which are shared and not copied where they are more than a few.
   public convenience init(_ data: Data) {
-    self.init(copying: [UInt8](data))
+    let held = data as NSData
+    self.init(base: held.bytes, byteCount: held.length) { withExtendedLifetime(held) {} }
   }
 
   /// Maps the regular file at `path` for reading; an empty file gives no bytes.
