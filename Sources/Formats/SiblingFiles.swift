@@ -44,7 +44,10 @@ package struct SiblingFiles {
   /// Adds to `output` copies of the files called `names` for a model written to `target`; none where that is the same folder.
   package func copy(_ names: some Sequence<String>, toFolderOf target: String, output: inout AtomicOutput) throws {
     let folder = SiblingFiles(of: target).folder
-    if let other = Self.resolved(folder), other == Self.resolved(self.folder) { return }
+    guard let other = Self.resolved(folder) else {
+      throw ModelError.notFound("\(target): cannot be written: \(String(cString: strerror(errno)))")
+    }
+    if other == Self.resolved(self.folder) { return }
     for name in Set(names).sorted() {
       let original = try path(of: name)
       let copy = "\(folder)/\(name)"

@@ -117,7 +117,7 @@ import Testing
     #expect(constants[1] == Tensor([Float(1.5), -2]))
     #expect(constants[2] == (try Tensor(randomOf: .float16, shape: [2, 3], seed: 7, scale: 0.5)))
     #expect(constants[3] == (try Tensor([Int64(1), 2, 3, 4], shape: [2, 2])))
-    #expect(constants[4] == (try Tensor([true, true, true])))
+    #expect(constants[4] == Tensor([true, true, true]))
     #expect(constants[5]?.shape == [2, 0])
     // Written elsewhere, the file goes along.
     let other = try TemporaryDirectory()
