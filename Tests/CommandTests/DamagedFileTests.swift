@@ -22,7 +22,7 @@ import Testing
       try FileManager.default.copyItem(atPath: "\(Self.folder)/\(weights)", toPath: folder.file(weights))
     }
     var generator = SplitMix64(seed: UInt64(bytes.count))
-    for round in 0..<16 {
+    for round in 0..<8 {
       var damaged = bytes
       let place = Int.random(in: 0..<bytes.count, using: &generator)
       switch round % 4 {
