@@ -102,11 +102,11 @@ import Testing
   }
 
   @Test(arguments: GoodModel.allCases)
-  func modelsAreGoodBeforeTheyAreBroken(_ model: GoodModel) async throws {
+  func modelsAreGoodBeforeTheyAreBroken(_ model: GoodModel) throws {
     let folder = try folder(with: model.text, as: model)
     for isRun in [false, true] {
-      let result = try await runFlashfuse(arguments(model, in: folder, isRun: isRun))
-      #expect(result.status == 0, Comment(rawValue: result.errors))
+      let result = try CommandRun(arguments(model, in: folder, isRun: isRun))
+      #expect(result.status == 0)
     }
     let output = folder.file(model == .openVINO ? "out.xml" : "out.json")
     #expect(try String(contentsOfFile: output, encoding: .utf8) != "precious")
@@ -114,45 +114,45 @@ import Testing
   }
 
   @Test(arguments: openVINO + onnx + json)
-  func isRefused(_ broken: Case) async throws {
+  func isRefused(_ broken: Case) throws {
     let text = broken.model.text.replacing(broken.good, with: broken.bad, maxReplacements: 1)
     try #require(text != broken.model.text)
     let folder = try folder(with: text, as: broken.model)
     let before = try contents(of: folder)
-    let result = try await runFlashfuse(arguments(broken.model, in: folder, isRun: broken.isRun))
-    expectRefusal(result, status: broken.status, broken.message, Comment(rawValue: result.errors))
+    let result = try CommandRun(arguments(broken.model, in: folder, isRun: broken.isRun))
+    expectRefusal(result, status: broken.status, broken.message)
     #expect(result.errors.contains(broken.model.rawValue) || broken.isRun)
     #expect(result.output.isEmpty)
     #expect(try contents(of: folder) == before)
   }
 
-  @Test func missingAndShortWeights() async throws {
+  @Test func missingAndShortWeights() throws {
     let folder = try folder(with: GoodModel.openVINO.text, as: .openVINO)
     let command = arguments(.openVINO, in: folder, isRun: false)
     try folder.write(Data(count: 15), to: "model.bin")
-    expectRefusal(try await runFlashfuse(command), status: 65, "model.bin")
+    expectRefusal(try CommandRun(command), status: 65, "model.bin")
     try FileManager.default.removeItem(atPath: folder.file("model.bin"))
-    expectRefusal(try await runFlashfuse(command), status: 66, "model.bin")
+    expectRefusal(try CommandRun(command), status: 66, "model.bin")
     #expect(try String(contentsOfFile: folder.file("out.xml"), encoding: .utf8) == "precious")
   }
 
-  @Test func filesThatAreNoModels() async throws {
+  @Test func filesThatAreNoModels() throws {
     let folder = try TemporaryDirectory()
     for (contents, status) in [
       ("", 65), ("hello", 65), ("<html></html>", 65), ("{}", 65), ("[1]", 65), ("\u{8}\u{7F}", 65),
     ] {
       let path = try folder.write(contents, to: "file")
       expectRefusal(
-        try await runFlashfuse(["explain", path]), status: Int32(status), "file", Comment(rawValue: contents))
+        try CommandRun(["explain", path]), status: Int32(status), "file")
     }
-    expectRefusal(try await runFlashfuse(["explain", folder.file("none")]), status: 66, "none")
-    expectRefusal(try await runFlashfuse(["explain", folder.path]), status: 66, "not a regular file")
-    expectRefusal(try await runFlashfuse(["explain"]), status: 64, "MODEL")
+    expectRefusal(try CommandRun(["explain", folder.file("none")]), status: 66, "none")
+    expectRefusal(try CommandRun(["explain", folder.path]), status: 66, "not a regular file")
+    expectRefusal(try CommandRun(["explain"]), status: 64, "MODEL")
   }
 
-  @Test func anOutputThatCannotBeWrittenIsAnError() async throws {
+  @Test func anOutputThatCannotBeWrittenIsAnError() throws {
     let folder = try folder(with: GoodModel.json.text, as: .json)
-    let result = try await runFlashfuse(["fuse", folder.file("model.json"), "-o", folder.file("none/out.json")])
+    let result = try CommandRun(["fuse", folder.file("model.json"), "-o", folder.file("none/out.json")])
     expectRefusal(result, status: 66, "none/out.json")
   }
 
@@ -161,5 +161,13 @@ import Testing
       uniqueKeysWithValues: try folder.contents().map {
         ($0, try Data(contentsOf: URL(fileURLWithPath: folder.file($0))))
       })
+  }
+
+  private func expectRefusal(
+    _ run: CommandRun, status: Int32, _ message: String, sourceLocation: SourceLocation = #_sourceLocation
+  ) {
+    #expect(run.status == status, "\(run.errors)", sourceLocation: sourceLocation)
+    #expect(run.errors.contains(message), sourceLocation: sourceLocation)
+    #expect(run.saysOneError, "\(run.errors)", sourceLocation: sourceLocation)
   }
 }
