@@ -63,8 +63,7 @@ enum TextForm {
   }
 
   /// The shortest decimal that reads back as the same bits; a NaN other than the usual one with all its bits.
-  static func text<Float: BinaryFloatingPoint & LosslessStringConvertible & FloatBits>(_ value: Float) -> String
-  {
+  static func text<Float: BinaryFloatingPoint & LosslessStringConvertible & FloatBits>(_ value: Float) -> String {
     guard value.isNaN, value.bits != Float.nan.bits else { return value.description }
     return "nan(0x\(String(value.bits, radix: 16)))"
   }
