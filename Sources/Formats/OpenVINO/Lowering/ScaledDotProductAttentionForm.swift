@@ -186,17 +186,19 @@ struct ScaledDotProductAttentionForm {
 
   /// Of every row, whether something in it is not hidden; nil where no mask hides anything.
   private func rowsThatSee(mask: Value?, bias: Value?, in graph: inout Graph) throws -> Value? {
+    var visible = mask
+    if let bias {
+      // Compared one by one: the largest of nothing but −∞ is a finite number in some of OpenVINO's plugins.
+      let lowest = try graph.addConstant(
+        Tensor(doubles: [-.infinity], element: graph.type(of: bias).element, shape: []))
+      visible = try graph.insert(Greater(), [bias, lowest])
+    }
+    guard let visible else { return nil }
     var maximum = ReduceMax()
     maximum.keepsAxes = true
     let axis = try graph.addConstant(Tensor([-1] as [Int64]))
-    if let mask {
-      let numbers = try graph.insert(Cast(to: .int32), [mask])
-      return try graph.insert(Cast(to: .bool), [graph.insert(maximum, [numbers, axis])])
-    }
-    guard let bias else { return nil }
-    let lowest = try graph.addConstant(
-      Tensor(doubles: [-.infinity], element: graph.type(of: bias).element, shape: []))
-    return try graph.insert(Greater(), [graph.insert(maximum, [bias, axis]), lowest])
+    let numbers = try graph.insert(Cast(to: .int32), [visible])
+    return try graph.insert(Cast(to: .bool), [graph.insert(maximum, [numbers, axis])])
   }
 }
 
