@@ -62,6 +62,30 @@ import Testing
     #expect(try constant.tensor.values(as: Float.self) == [1, 2, 3, 4] && constant.tensor.shape == [2, 2])
   }
 
+  @Test func versionTenIsReadToo() throws {
+    let graph = try read(
+      .sum.with {
+        $0.version = "10"
+        $0.layers[2] = $0.layers[2].replacingOccurrences(of: "<data auto_broadcast=\"numpy\" />", with: "")
+          .replacingOccurrences(of: " names=\"sum\"", with: "")
+      })
+    #expect(graph.outputs.map(\.names) == [["result", "sum"]])
+    #expect(graph.nodes.contains { $0.operation is Add })
+  }
+
+  @Test func manyLayersAreReadInOnePass() throws {
+    let count = 3000
+    let layer = ExampleIR.scores.layers[3].replacingOccurrences(of: "probabilities", with: "")
+    let chain = (0..<count).map { index in
+      layer.replacingOccurrences(of: "id=\"3\" name=\"weights\"", with: "id=\"\(index + 10)\" name=\"layer \(index)\"")
+    }
+    let example = ExampleIR(
+      layers: [ExampleIR.parameter(0, "input", "?,4,4")] + chain + [ExampleIR.result(1, "result")],
+      edges: [ExampleIR.edge(0, 0, 10, 0)]
+        + (1..<count).map { ExampleIR.edge($0 + 9, 1, $0 + 10, 0) } + [ExampleIR.edge(count + 9, 1, 1, 0)])
+    #expect(try read(example).nodeCount == count + 1)
+  }
+
   @Test func layersMayComeInAnyOrder() throws {
     let graph = try read(.scores.with { $0.layers.reverse() })
     #expect(graph.inputs.map(\.name) == ["key", "query"])

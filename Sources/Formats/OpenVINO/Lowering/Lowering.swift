@@ -15,6 +15,8 @@ struct Lowering {
   private var weightsEnd: Int
   private let firstID: Int
   private var takenNames: Set<String>
+  /// The last number put behind each name that several layers would have.
+  private var numbers: [String: Int] = [:]
   private var constants: [Tensor: LayerOutput] = [:]
   /// What the layers of the node at hand are named after.
   private var name = ""
@@ -141,10 +143,9 @@ struct Lowering {
   private mutating func freeName(_ type: String) -> String {
     let base = name.isEmpty ? type : "\(name)/\(type)"
     var candidate = base
-    var number = 1
     while !takenNames.insert(candidate).inserted {
-      candidate = "\(base)_\(number)"
-      number += 1
+      numbers[base, default: 0] += 1
+      candidate = "\(base)_\(numbers[base, default: 0])"
     }
     return candidate
   }
