@@ -9,8 +9,8 @@ import Tensors
 struct SizeUnification {
   private(set) var bindings: [String: Dimension] = [:]
 
-  /// - Parameter inputs: the symbols that may be replaced: those of the graph's inputs.
-  mutating func collect(from graph: Graph, inputs: Set<String>) {
+  /// - Parameter inputs: the symbols that may be replaced, those of the graph's inputs, each with its place among them.
+  mutating func collect(from graph: Graph, inputs: [String: Int]) {
     for node in graph.nodes where SizeUnification.meets(node.operation) {
       let shapes = node.inputs.compactMap { $0.flatMap { graph.info(of: $0).shape.dimensions } }
       guard shapes.count >= 2, shapes.count == node.inputs.count else { continue }
@@ -35,22 +35,22 @@ struct SizeUnification {
     }
   }
 
-  private mutating func unify(_ left: Dimension, _ right: Dimension, inputs: Set<String>) {
+  private mutating func unify(_ left: Dimension, _ right: Dimension, inputs: [String: Int]) {
     guard left.constant == nil, right.constant == nil, left != right else { return }
     let first = left.substituting(bindings)
     let second = right.substituting(bindings)
     guard first != second else { return }
-    // Of two symbols, the one that sorts later goes.
-    for (one, other) in first.description > second.description
-      ? [(first, second), (second, first)] : [(second, first), (first, second)]
-    {
-      guard one.symbols.count == 1, let name = one.symbols.first, one == Dimension(symbol: name), inputs.contains(name),
+    let symbols = [(first, second), (second, first)].compactMap { one, other -> (String, Int, Dimension)? in
+      guard one.symbols.count == 1, let name = one.symbols.first, one == Dimension(symbol: name),
+        let place = inputs[name],
         !other.symbols.contains(name)
-      else { continue }
-      bindings = bindings.mapValues { $0.substituting([name: other]) }
-      bindings[name] = other
-      return
+      else { return nil }
+      return (name, place, other)
     }
+    // Of two symbols, that of the later input goes.
+    guard let (name, _, other) = symbols.max(by: { $0.1 < $1.1 }) else { return }
+    bindings = bindings.mapValues { $0.substituting([name: other]) }
+    bindings[name] = other
   }
 }
 
@@ -58,8 +58,11 @@ extension Graph {
   /// Infers all types with sizes that must be equal taken to be equal; returns the input types to restore, nil where nothing changed.
   mutating func unifySizes() -> [Value: TensorType]? {
     let declared = Dictionary(uniqueKeysWithValues: inputs.map { ($0.value, type(of: $0.value)) })
-    let symbols = declared.values.reduce(into: Set<String>()) { names, type in
-      for dimension in type.shape.dimensions ?? [] { names.formUnion(dimension.symbols) }
+    var symbols: [String: Int] = [:]
+    for port in inputs {
+      for dimension in type(of: port.value).shape.dimensions ?? [] {
+        for name in dimension.symbols.sorted() where symbols[name] == nil { symbols[name] = symbols.count }
+      }
     }
     var changed = false
     for _ in 0..<3 {
