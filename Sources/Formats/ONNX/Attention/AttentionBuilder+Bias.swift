@@ -20,6 +20,10 @@ extension AttentionBuilder {
   /// Throws `unsupported` where a sum can't say what the mask says.
   mutating func totalBias(visible: Value?) throws -> Value? {
     let element = type(of: try input(0)).element
+    if let bias = optionalInput(3), type(of: bias).element.byteCount > element.byteCount {
+      // The lowest numbers of the wider type would become −∞.
+      throw ModelError.unsupported("a bias of a wider type than the query")
+    }
     var total = try optionalInput(3).map { try cast($0, to: element) }
     if let mask = optionalInput(4) {
       guard attention.maskedScore == -.infinity || attention.maskedScore <= Self.negligible else {

@@ -25,12 +25,16 @@ struct ONNXTypes {
       let element = tensor.elemType == 0 ? .unknown : try ElementType(onnx: Int(tensor.elemType))
       guard tensor.hasShape else { return TensorType(element, .unranked) }
       let dimensions = tensor.shape.dim.enumerated().map { axis, dimension in
-        self.dimension(dimension) ?? (isInput ? Dimension(symbol: "\(name).\(axis)") : .unknown)
+        self.dimension(dimension) ?? (isInput ? ownSymbol("\(name).\(axis)") : .unknown)
       }
       // Sizes whose product overflows can't be those of a tensor, whatever the symbols beside them are.
       _ = try Tensor.elementCount(of: dimensions.compactMap(\.constant).filter { $0 > 0 }, element: element)
       return TensorType(element, Shape(dimensions))
     }
+  }
+
+  private func ownSymbol(_ name: String) -> Dimension {
+    bound.contains(name) ? ownSymbol(name + "_") : Dimension(symbol: name)
   }
 
   private func dimension(_ dimension: Onnx_TensorShapeProto.Dimension) -> Dimension? {

@@ -26,7 +26,10 @@ struct ONNXUpgrade {
 
   /// Throws, naming the operators that could not be brought over, where there are any.
   func check() throws {
-    try require(version >= Self.oldest, "operator set \(version) is too old to be brought to \(Self.target)")
+    guard version >= Self.oldest else {
+      throw ModelError.unsupported(
+        "operator set \(version) is too old to be brought to \(Self.target); another --attention-op keeps it")
+    }
     guard failures.isEmpty else {
       throw ModelError.unsupported(
         "the model can't be brought from operator set \(version) to \(Self.target) because of "
