@@ -95,6 +95,15 @@ import Testing
     #expect(error.absolute < 1e-6)
   }
 
+  @Test func softmaxOfALongRowAddsUpExactly() throws {
+    let input = try Tensor.random([1, 50000], seed: 9)
+    var graph = Graph()
+    graph.addOutput(["y"], try graph.insert(Softmax(), [try graph.addInput(["x"], input.type)]))
+    let actual = try Session(graph).run(["x": input]).outputs[0]
+    let exact = try Softmax().evaluate(Operands([input.promotedToDoublePrecision()]))[0]
+    #expect(try OutputError(of: actual, expected: exact).relative < 5e-7)
+  }
+
   @Test func sizesThatAreFoundDuringTheRunGetAKernelAsWell() throws {
     // The shape to reshape to is an input, so nothing is known of the product's sizes beforehand.
     var graph = Graph()

@@ -38,13 +38,14 @@ private struct SoftmaxKernel: Kernel {
   private func normalize(_ row: UnsafeBufferPointer<Float>, _ result: UnsafeMutableBufferPointer<Float>) {
     var maximum = -Float.infinity
     for value in row { maximum = value > maximum || value.isNaN ? value : maximum }
-    var sum: Float = 0
+    // In 64 bits: the weights of a long row are all positive, so their rounding errors would add up.
+    var sum = 0.0
     for index in row.indices {
       let weight = exp(row[index] - maximum)
       result[index] = weight
-      sum += weight
+      sum += Double(weight)
     }
-    let factor = 1 / sum
+    let factor = Float(1 / sum)
     for index in result.indices { result[index] *= factor }
   }
 }
