@@ -32,10 +32,10 @@ struct Lowering {
     takenNames = Set(network.layers.map(\.name))
   }
 
-  /// Adds the layers for `node`, whose inputs are given by `input`.
-  mutating func add(_ node: Node, input: (Value) -> LayerOutput?) throws {
+  /// Adds the layers for `node`, whose inputs are given by `input`; one without a name has its layers named after `owner`.
+  mutating func add(_ node: Node, owner: String, input: (Value) -> LayerOutput?) throws {
     try locating(node.label) {
-      name = node.name.isEmpty ? node.origin.sources.first?.name ?? "" : node.name
+      name = node.name.isEmpty ? owner : node.name
       let inputs: [LayerOutput?] = try node.inputs.map { value in
         guard let value else { return nil }
         guard let output = outputs[value] ?? input(value) else {
@@ -44,7 +44,7 @@ struct Lowering {
         return output
       }
       let results = try lower(node, inputs)
-      rename(results.first)
+      if !node.name.isEmpty { rename(results.first) }
       for (index, result) in results.enumerated() { outputs[Value(node.id, index)] = result }
     }
   }
@@ -65,7 +65,7 @@ struct Lowering {
 
   /// Gives the layer that a node's result comes from the node's name.
   private mutating func rename(_ result: LayerOutput?) {
-    guard let result, let index = position(of: result), !name.isEmpty, takenNames.insert(name).inserted else { return }
+    guard let result, let index = position(of: result), takenNames.insert(name).inserted else { return }
     layers[index].name = name
   }
 

@@ -16,12 +16,23 @@ struct IRWriter {
     self.rewritten = rewritten
     self.difference = difference
     lowering = try Lowering(rewritten, into: source.network, weightsEnd: source.weights?.byteCount ?? 0)
+    let owners = IRWriter.owners(of: difference.additions, in: rewritten)
     for id in difference.additions {
-      try lowering.add(rewritten[id]) { [difference, source] value in
+      try lowering.add(rewritten[id], owner: owners[id] ?? "") { [difference, source] value in
         difference.port(of: value).map { source.output($0, type: rewritten.type(of: value)) }
       }
     }
     moveNames(original)
+  }
+
+  /// For nodes without a name, that of the first node that needs them.
+  private static func owners(of additions: [NodeID], in graph: Graph) -> [NodeID: String] {
+    var owners: [NodeID: String] = [:]
+    for id in additions.reversed() {
+      let name = graph[id].name.isEmpty ? owners[id] : graph[id].name
+      for case .some(let input) in graph[id].inputs where graph[input.node].name.isEmpty { owners[input.node] = name }
+    }
+    return owners
   }
 
   /// What follows the weights of the file.
