@@ -107,6 +107,23 @@ struct HostileInputTests {
     expectRefusal(padded, image, weights)
   }
 
+  @Test func `tensors of no elements with long axes cost nothing`() throws {
+    let long = try Tensor([Float](), shape: [0, 1 << 60])
+    var edge = Pad()
+    edge.mode = .edge
+    expectRefusal(edge, long, try integers([0, 1, 0, 1]))
+    let none = try Tensor([Int64](), shape: [1 << 60, 0])
+    #expect(
+      try ScatterND().evaluate(Operands([counting(0), none, Tensor([Float](), shape: [1 << 60, 0])]))[0].count == 0)
+    var blocks = DequantizeLinear()
+    blocks.blockSize = 2
+    expectRefusal(blocks, try Tensor([Int8](), shape: [0, 1 << 60]), try Tensor([Float](), shape: [0, 1 << 59]))
+    var pool = MaxPool()
+    (pool.kernelShape, pool.autoPad) = ([1 << 23, 1 << 23], .sameUpper)
+    expectRefusal(pool, try counting(1, 1, 4, 4))
+    expectRefusal(AffineGrid(), try counting(1, 2, 3), try integers([1, 1, 1 << 30, 1 << 20]))
+  }
+
   @Test(arguments: ["", "ij", "ij->ik", "ij->ii", "i1->i", "ijk", "...i...->i", "ij,jk->ik", "ab->.a"])
   func `equations that don't fit`(equation: String) throws {
     if equation == "ij" { return }

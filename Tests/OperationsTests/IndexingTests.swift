@@ -94,6 +94,12 @@ struct LogicTests {
     #expect(try evaluate(Xor(), left, right)[0].booleans() == [false, true, true, false])
     #expect(try evaluate(BitwiseAnd(), Tensor([Int8(-2)]), Tensor([Int8(7)]))[0].values(as: Int8.self) == [6])
     #expect(try evaluate(BitwiseNot(), Tensor([UInt16(1)]))[0].values(as: UInt16.self) == [65534])
+    var shift = BitShift()
+    shift.direction = .right
+    #expect(
+      try evaluate(shift, Tensor([Int8(-8), 4, -1, -128]), Tensor([Int8(1), 8, -1, 7]))[0].values(as: Int8.self)
+        == [-4, 0, -1, -1])
+    #expect(try evaluate(shift, Tensor([UInt64.max]), Tensor([UInt64(63)]))[0].values(as: UInt64.self) == [1])
     #expect(try evaluate(BitShift(), Tensor([UInt8(129)]), Tensor([UInt8(1)]))[0].values(as: UInt8.self) == [2])
   }
 

@@ -72,6 +72,15 @@ struct FurtherOperationTests {
     #expect(try floats(RotaryEmbedding(), input, table, sineTable, try integers([1], 1, 1)) == [-3, 2, 1, 4])
   }
 
+  @Test func `the identity map makes a grid that samples the image itself`() throws {
+    let image = try counting(1, 2, 3, 4)
+    let identity = try tensor([1, 0, 0, 0, 1, 0], 1, 2, 3)
+    let grid = try evaluate(AffineGrid(), identity, try integers([1, 2, 3, 4]))[0]
+    for (a, b) in zip(try floats(GridSample(), image, grid), try image.values(as: Float.self)) {
+      #expect(abs(a - b) < 1e-5)
+    }
+  }
+
   @Test func `losses weigh and ignore classes`() throws {
     let scores = try tensor([-1, -2, -3, -4], 2, 2)
     var loss = NegativeLogLikelihoodLoss()

@@ -46,6 +46,7 @@ package struct SlidingWindow: Sendable {
     for list in [kernel, self.strides, self.dilations] {
       try require(list.allSatisfy { $0 > 0 && $0 <= SlidingWindow.limit }, "\(list) must be positive")
     }
+    try require(try checkedProduct(kernel) <= SlidingWindow.limit, "a window of sizes \(kernel) is too large")
     try require(
       pads.allSatisfy { $0.magnitude <= UInt(SlidingWindow.limit) }, "the padding \(pads) is out of range")
   }

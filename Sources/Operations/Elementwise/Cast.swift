@@ -62,6 +62,30 @@ public struct CastLike: GraphOperation {
   }
 }
 
+/// The bits of the elements read as another type of the same width.
+public struct BitCast: GraphOperation {
+  public var to = ElementType.float32
+
+  public init() {}
+
+  public static let schema = Schema<Self>(
+    "BitCast", inputs: ["input"], attributes: [.init("to", \.to)], spellings: [.onnx("BitCast", since: 26)])
+
+  public func infer(_ inputs: Operands<ValueInfo>) throws -> [ValueInfo] {
+    let input = try inputs[0]
+    try require(
+      input.element == .unknown || input.element.byteCount == to.byteCount,
+      "\(input.element.rawValue) and \(to.rawValue) differ in width")
+    return [ValueInfo(to, input.shape)]
+  }
+
+  public func evaluate(_ inputs: Operands<Tensor>) throws -> [Tensor] {
+    let input = try inputs[0]
+    _ = try infer(inputs.shapes)
+    return [try Tensor(element: to, shape: input.shape) { bytes in input.withBytes { bytes.copyMemory(from: $0) } }]
+  }
+}
+
 /// `tensor` with its elements converted to `element`.
 func convert(_ tensor: Tensor, to element: ElementType) throws -> Tensor {
   if element == .bool {

@@ -31,6 +31,7 @@ public struct ScatterND: GraphOperation {
     try require(
       updates.shape == indices.shape.dropLast() + rest,
       "updates must have the shape \(Array(indices.shape.dropLast()) + rest), found \(updates.shape)")
+    guard data.count > 0 else { return [data] }
     let run = try checkedProduct(rest)
     // A tuple of no indices names the whole of the data.
     let rows = try checkedProduct(indices.shape.dropLast())

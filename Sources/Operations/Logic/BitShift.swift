@@ -1,7 +1,9 @@
 import GraphIR
 import Tensors
 
-/// Unsigned integers shifted by as many bits as the second input says; what is shifted out is lost.
+/// Integers shifted by as many bits as the second input says; what is shifted out is lost.
+///
+/// To the right the sign is kept. A shift that is negative or not less than the width shifts everything out.
 public struct BitShift: GraphOperation {
   public enum Direction: String, Hashable, Sendable, CaseIterable, AttributeConvertible {
     case left = "LEFT"
@@ -20,33 +22,44 @@ public struct BitShift: GraphOperation {
     let operands = [try inputs[0], try inputs[1]]
     let element = try commonElement(operands)
     try require(
-      !element.isFloatingPoint && !element.isSignedInteger && element != .bool,
-      "unsigned integers were expected, found \(element.rawValue)")
+      element.isInteger || element == .unknown, "integers were expected, found \(element.rawValue)")
     return [ValueInfo(element, try broadcastShape(operands))]
   }
 
   public func evaluate(_ inputs: Operands<Tensor>) throws -> [Tensor] {
     _ = try infer(inputs.shapes)
-    return [
-      try Shift(left: try inputs[0], right: try inputs[1], direction: direction).dispatch(on: try inputs[0].element)
-    ]
+    let shift = Shift(left: try inputs[0], right: try inputs[1], direction: direction)
+    return [try shift.dispatch(on: try inputs[0].element)]
   }
 
-  private struct Shift: WordComputation {
+  private struct Shift: NumberComputation {
     let left: Tensor
     let right: Tensor
     let direction: Direction
 
-    func run<Word: TensorScalar & FixedWidthInteger>(_ type: Word.Type) throws -> Tensor {
+    func run<Scalar: NumberScalar>(_ type: Scalar.Type) throws -> Tensor {
+      let width = 8 * Scalar.elementType.byteCount
       let shape = try broadcastShape([left.shape, right.shape])
       let plan = try BroadcastPlan([left.shape, right.shape], to: shape)
-      return try left.withWords(as: Word.self) { first in
-        try right.withWords(as: Word.self) { second in
-          try Tensor.filledWords(left.element, shape, as: Word.self) { result in
-            combineBroadcast(plan, first, second, result) { direction == .left ? $0 << $1 : $0 >> $1 }
+      return try left.withElements(as: Scalar.self) { first in
+        try right.withElements(as: Scalar.self) { second in
+          try Tensor.filled(Scalar.self, shape) { result in
+            combineBroadcast(plan, first, second, result) { value, count in
+              Scalar(number: shifted(value.number, by: count.number.wrapped, width: width))
+            }
           }
         }
       }
+    }
+
+    @inline(__always)
+    private func shifted<Number: Arithmetic>(_ value: Number, by count: Int64, width: Int) -> Number {
+      let bits = value.wrapped
+      let fits = count >= 0 && count < Int64(width)
+      if direction == .left { return fits ? Number(wrapping: bits << count) : .zero }
+      // The 64 bits of a signed number are filled up with its sign, those of an unsigned one are its own.
+      if value < .zero { return Number(wrapping: fits ? bits >> count : -1) }
+      return fits ? Number(wrapping: Int64(bitPattern: UInt64(bitPattern: bits) >> UInt64(count))) : .zero
     }
   }
 }

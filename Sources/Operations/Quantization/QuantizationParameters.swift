@@ -8,6 +8,7 @@ func broadcastParameter(_ parameter: Tensor, to shape: [Int], axis: Int, blockSi
   if parameter.count == 1 && blockSize == 0 { return try parameter.reshaped(to: []) }
   let axis = try normalizedAxis(axis, rank: shape.count)
   if blockSize > 0 {
+    try require(shape[axis] <= Int(Int32.max) / 16, "an axis of \(shape[axis]) elements is too long for blocks")
     let blocks = shape[axis] / blockSize + (shape[axis] % blockSize == 0 ? 0 : 1)
     var expected = shape
     expected[axis] = blocks

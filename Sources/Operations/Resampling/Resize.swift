@@ -73,7 +73,7 @@ public struct Resize: GraphOperation {
   }
 
   /// The longest axis that is made.
-  private static let lengthLimit = 1 << 27
+  private static let lengthLimit = 1 << 24
 
   /// An axis that is resampled.
   private struct PlannedAxis {

@@ -70,7 +70,7 @@ public struct Pad: GraphOperation {
         before.magnitude <= UInt(limit) && after.magnitude <= UInt(limit) && size <= Int.max / 2,
         "the padding \(before), \(after) is too large")
       let length = size + before + after
-      try require(length >= 0, "axis \(axis) would have \(length) elements")
+      try require(length >= 0 && length <= 2 * limit, "axis \(axis) would have \(length) elements")
       guard before != 0 || after != 0 else { continue }
       try require(size > 0 || mode == .constant || length == 0, "nothing can't be repeated")
       let sources = (0..<length).map { source(of: $0 - before, in: size) }
