@@ -76,6 +76,28 @@ struct ONNXReadingTests {
     #expect(inputs == ["c", "outer", "x"])
   }
 
+  @Test(arguments: [(true, ["c", "x", "y/r", "y/u"]), (false, ["c", "x", "y/s"])])
+  func aBranchThatIsAlwaysTakenIsInlined(_ isTaken: Bool, names: [String]) throws {
+    func branch(_ nodes: [Onnx_NodeProto], named name: String) -> Onnx_AttributeProto {
+      var attribute = Onnx_AttributeProto()
+      attribute.name = name
+      attribute.type = .graph
+      attribute.g.node = nodes
+      attribute.g.output = [Models.float(nodes.last?.output.first ?? "", nil)]
+      return attribute
+    }
+    var condition = try Models.node("If", ["c"], ["y"])
+    condition.attribute = [
+      branch([try Models.node("Exp", ["x"], ["r"]), try Models.node("Abs", ["r"], ["u"])], named: "then_branch"),
+      branch([try Models.node("Abs", ["x"], ["s"])], named: "else_branch"),
+    ]
+    let constant = try Models.node("Constant", [], ["c"], ["value": .tensor(Tensor([isTaken]))])
+    let document = try readONNX(Models.model([constant, condition]))
+    let graph = document.graph
+    #expect(graph.nodes.map(\.name).sorted() == names)
+    #expect(Set(graph.nodes.flatMap(\.origin.sources).map(\.index)) == [0, 1])
+  }
+
   @Test func acceptsNodesInAnyOrder() throws {
     let document = try readONNX(
       try Models.model([Models.node("Foo", ["a"], ["y"]), Models.node("Foo", ["x"], ["a"])]))

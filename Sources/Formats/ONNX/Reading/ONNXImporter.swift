@@ -4,19 +4,15 @@ import Tensors
 
 /// Builds the graph of an ONNX model.
 struct ONNXImporter {
-  private(set) var graph: Graph
+  var graph: Graph
   /// The tensor names of those values that have one in the file.
   private(set) var names: [Value: String] = [:]
   private let model: Onnx_ModelProto
-  private let types: ONNXTypes
+  let types: ONNXTypes
   private let functions: [FunctionKey: Onnx_FunctionProto]
-  private var tensors: ONNXTensors
+  var tensors: ONNXTensors
   private var usedNames: [String: Int] = [:]
-  private var inlinedNodes = 0
-
-  /// Calls of functions may nest, and so multiply what a small file says.
-  private static let depthLimit = 64
-  private static let inlinedNodeLimit = 1_000_000
+  var inlinedNodes = 0
 
   private struct FunctionKey: Hashable {
     let domain: String
@@ -111,7 +107,7 @@ struct ONNXImporter {
     }
   }
 
-  private mutating func define(_ name: String, _ value: Value, in scope: inout ONNXScope) throws {
+  mutating func define(_ name: String, _ value: Value, in scope: inout ONNXScope) throws {
     try require(!name.isEmpty, "an input or initializer has no name")
     guard scope.values.updateValue(value, forKey: name) == nil else {
       throw ModelError.invalid("the value '\(name)' is defined more than once")
@@ -120,7 +116,7 @@ struct ONNXImporter {
   }
 
   /// `name`, or with a number behind it where an earlier node has it.
-  private mutating func unique(_ name: String) -> String {
+  mutating func unique(_ name: String) -> String {
     var candidate = name
     while let count = usedNames[candidate] {
       usedNames[candidate] = count + 1
@@ -130,7 +126,7 @@ struct ONNXImporter {
     return candidate
   }
 
-  private mutating func add(_ node: Onnx_NodeProto, source: SourceNode, to scope: inout ONNXScope) throws {
+  mutating func add(_ node: Onnx_NodeProto, source: SourceNode, to scope: inout ONNXScope) throws {
     let node = scope.resolving(node)
     try require(!node.opType.isEmpty, "node '\(source.name)' has no type")
     let inputs = node.input.map { name in name.isEmpty ? nil : scope.values[name] ?? nil }
@@ -139,6 +135,9 @@ struct ONNXImporter {
       if let function = functions[key], !FlashAttentionFunction.isOne(domain: node.domain, name: node.opType) {
         return try inline(function, call: node, inputs: inputs, source: source, from: scope)
       }
+      if let branch = try takenBranch(of: node, inputs: inputs) {
+        return try inline(branch, of: node, source: source, from: scope)
+      }
       return try operation(of: node, inputs: inputs, source: source, in: scope)
     }
     for (name, result) in zip(node.output, results) where !name.isEmpty {
@@ -146,41 +145,6 @@ struct ONNXImporter {
     }
     for name in node.output.dropFirst(results.count) where !name.isEmpty {
       throw ModelError.invalid("node '\(source.name)' (\(source.type)) has no output for '\(name)'")
-    }
-  }
-
-  /// The results of the function's body, whose nodes all have the call's place in the file.
-  private mutating func inline(
-    _ function: Onnx_FunctionProto, call: Onnx_NodeProto, inputs: [Value?], source: SourceNode, from caller: ONNXScope
-  ) throws -> [Value?] {
-    let depth = (caller.call?.depth ?? 0) + 1
-    try require(depth <= Self.depthLimit, "functions call each other more than \(Self.depthLimit) deep")
-    inlinedNodes += function.node.count
-    try require(inlinedNodes <= Self.inlinedNodeLimit, "function calls unfold to too many nodes")
-    try require(inputs.count <= function.input.count, "the function takes \(function.input.count) inputs at most")
-    var arguments: [String: Onnx_AttributeProto] = [:]
-    for attribute in function.attributeProto + call.attribute { arguments[attribute.name] = attribute }
-    let sets = try ONNXScope.operatorSets(function.opsetImport)
-    var declared: [String: TensorType] = [:]
-    for info in function.valueInfo { declared[info.name] = try types.type(info.type, of: info.name) }
-    var scope = ONNXScope(
-      operatorSets: caller.operatorSets.merging(sets) { $1 }, types: declared,
-      call: .init(source: source, arguments: arguments, depth: depth))
-    for (index, name) in function.input.enumerated() {
-      scope.values[name] = .some(inputs.indices.contains(index) ? inputs[index] : nil)
-    }
-    for index in try ONNXOrder.sorted(function.node, known: Set(function.input)) {
-      let node = function.node[index]
-      let name = node.name.isEmpty ? node.output.first { !$0.isEmpty } ?? node.opType : node.name
-      let inner = SourceNode(
-        index: source.index, name: unique("\(source.name)/\(name)"), type: node.qualifiedType)
-      try add(node, source: inner, to: &scope)
-    }
-    return try function.output.prefix(call.output.count).map { name in
-      guard let value = scope.values[name] else {
-        throw ModelError.invalid("the function's output '\(name)' is a value that nothing defines")
-      }
-      return value
     }
   }
 
