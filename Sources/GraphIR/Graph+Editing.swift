@@ -99,16 +99,15 @@ extension Graph {
 
   /// Removes every node that no output depends on; inputs stay.
   public mutating func removeUnused() {
-    var live = liveNodes()
-    live.formUnion(inputs.map(\.value.node))
-    for index in slots.indices {
-      guard let node = slots[index], !live.contains(node.id) else { continue }
+    var isLive = areLive()
+    for input in inputs { isLive[input.value.node.index] = true }
+    for index in slots.indices where !isLive[index] && slots[index] != nil {
       slots[index] = nil
       uses[index] = []
     }
     for index in slots.indices where slots[index] != nil {
       for output in uses[index].indices {
-        uses[index][output].removeAll { use in use.node.map { !live.contains($0) } ?? false }
+        uses[index][output].removeAll { use in use.node.map { !isLive[$0.index] } ?? false }
       }
     }
   }

@@ -71,14 +71,15 @@ public struct Graph: Sendable {
       stack.append((root, 0))
       state[root] = 1
       while let (index, next) = stack.last {
-        guard let node = slots[index], next < node.inputs.count else {
+        // Through the slot, not a copy of the node: this runs once for every edge.
+        guard next < slots[index]?.inputs.count ?? 0 else {
           state[index] = 2
           order.append(NodeID(index))
           stack.removeLast()
           continue
         }
         stack[stack.count - 1].next += 1
-        if let producer = node.inputs[next]?.node.index, state[producer] == 0 {
+        if let producer = slots[index]?.inputs[next]?.node.index, state[producer] == 0 {
           state[producer] = 1
           stack.append((producer, 0))
         }
@@ -89,12 +90,21 @@ public struct Graph: Sendable {
 
   /// The nodes that some output depends on.
   public func liveNodes() -> Set<NodeID> {
-    var live: Set<NodeID> = []
-    var pending = outputs.map(\.value.node)
-    while let id = pending.popLast() {
-      guard live.insert(id).inserted else { continue }
-      pending.append(contentsOf: self[id].inputs.compactMap { $0?.node })
+    let isLive = areLive()
+    return Set(isLive.indices.lazy.filter { isLive[$0] }.map { NodeID($0) })
+  }
+
+  /// For every slot, whether some output depends on its node.
+  func areLive() -> [Bool] {
+    var isLive = Array(repeating: false, count: slots.count)
+    var pending = outputs.map(\.value.node.index)
+    while let index = pending.popLast() {
+      guard !isLive[index] else { continue }
+      isLive[index] = true
+      for position in 0..<(slots[index]?.inputs.count ?? 0) {
+        if let input = slots[index]?.inputs[position] { pending.append(input.node.index) }
+      }
     }
-    return live
+    return isLive
   }
 }

@@ -32,8 +32,11 @@ struct JSONGraphWriter {
       additions[place, default: []].append(try text(of: addition.node))
     }
     for port in rewritten.outputs where name(of: port.value) != port.name {
-      let fields = [("op", json("Identity")), ("inputs", json([name(of: port.value)])), ("outputs", json([port.name]))]
-      additions[end, default: []].append(object(fields))
+      let fields = [
+        ("op", JSONText.json("Identity")), ("inputs", JSONText.json([name(of: port.value)])),
+        ("outputs", JSONText.json([port.name])),
+      ]
+      additions[end, default: []].append(JSONText.object(fields))
     }
     var nodes: [JSONLayout.Item] = []
     for index in 0...end {
@@ -77,66 +80,23 @@ struct JSONGraphWriter {
 
   private mutating func text(of node: Node) throws -> String {
     let descriptor = OperationDescriptor.of(node.operation)
-    var fields: [(String, String)] = [("op", json((node.operation as? Opaque)?.type ?? descriptor.name))]
-    if !node.name.isEmpty { fields.append(("name", json(Self.unused(node.name, &takenLabels)))) }
+    var fields: [(String, String)] = [("op", JSONText.json((node.operation as? Opaque)?.type ?? descriptor.name))]
+    if !node.name.isEmpty { fields.append(("name", JSONText.json(Self.unused(node.name, &takenLabels)))) }
     var inputs = node.inputs
     while case .some(nil) = inputs.last { inputs.removeLast() }
     var inputNames: [String] = []
     for input in inputs {
-      if let input { inputNames.append(json(name(of: input))) } else { inputNames.append("null") }
+      if let input { inputNames.append(JSONText.json(name(of: input))) } else { inputNames.append("null") }
     }
     if !inputNames.isEmpty { fields.append(("inputs", "[\(inputNames.joined(separator: ", "))]")) }
     var outputNames: [String] = []
     for value in node.values { outputNames.append(name(of: value)) }
-    fields.append(("outputs", json(outputNames)))
-    let attributes = try descriptor.setAttributes(of: node.operation).map { ($0.name, try json($0.value)) }
-    if !attributes.isEmpty, !(node.operation is Opaque) { fields.append(("attributes", object(attributes))) }
+    fields.append(("outputs", JSONText.json(outputNames)))
+    let attributes = try descriptor.setAttributes(of: node.operation).map { ($0.name, try JSONText.json($0.value)) }
+    if !attributes.isEmpty, !(node.operation is Opaque) { fields.append(("attributes", JSONText.object(attributes))) }
     if node.operation is Opaque {
-      fields.append(("types", "[\(node.outputs.map { type($0.type) }.joined(separator: ", "))]"))
+      fields.append(("types", "[\(node.outputs.map { JSONText.type($0.type) }.joined(separator: ", "))]"))
     }
-    return object(fields)
-  }
-}
-
-extension JSONGraphWriter {
-  private func object(_ fields: [(String, String)]) -> String {
-    "{\(fields.map { "\(json($0.0)): \($0.1)" }.joined(separator: ", "))}"
-  }
-
-  private func json(_ text: String) -> String {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = .withoutEscapingSlashes
-    return (try? encoder.encode(text)).map { String(decoding: $0, as: UTF8.self) } ?? "\"\""
-  }
-
-  private func json(_ texts: [String]) -> String { "[\(texts.map { json($0) }.joined(separator: ", "))]" }
-
-  private func type(_ type: TensorType) -> String {
-    let shape = type.shape.dimensions.map { dimensions in
-      "[\(dimensions.map { $0.constant.map(String.init) ?? json($0.description) }.joined(separator: ", "))]"
-    }
-    return object([("type", json(type.element.rawValue))] + (shape.map { [("shape", $0)] } ?? []))
-  }
-
-  /// A number as JSON has it, or as text where JSON has none.
-  private func number(_ word: String) -> String { word.contains("inf") || word.contains("nan") ? json(word) : word }
-
-  private func json(_ value: AttributeValue) throws -> String {
-    switch value {
-    case .integer(let integer): String(integer)
-    case .float(let float): number(float.description)
-    case .boolean(let flag): String(flag)
-    case .string(let text), .text(let text): json(text)
-    case .integers(let integers): "[\(integers.map { String($0) }.joined(separator: ", "))]"
-    case .floats(let floats): "[\(floats.map { number($0.description) }.joined(separator: ", "))]"
-    case .strings(let strings): json(strings)
-    case .element(let element): json(element.rawValue)
-    case .tensor(let tensor):
-      object([
-        ("type", json(tensor.element.rawValue)),
-        ("shape", "[\(tensor.shape.map { String($0) }.joined(separator: ", "))]"),
-        ("data", "[\(try tensor.words().map { number($0) }.joined(separator: ", "))]"),
-      ])
-    }
+    return JSONText.object(fields)
   }
 }

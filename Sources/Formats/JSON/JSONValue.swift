@@ -27,10 +27,11 @@ enum JSONValue: Hashable, Sendable {
   /// What `JSONSerialization` makes of a value.
   private init(_ object: Any) {
     switch object {
-    case let number as NSNumber: self.init(number)
+    // Numbers come last: to see that a dictionary is none, Foundation would convert it to one of its own.
     case let string as String: self = .string(string)
-    case let list as [Any]: self = .list(list.map { JSONValue($0) })
     case let fields as [String: Any]: self = .object(fields.mapValues { JSONValue($0) })
+    case let list as [Any]: self = .list(list.map { JSONValue($0) })
+    case let number as NSNumber: self.init(number)
     default: self = .null
     }
   }
