@@ -1,42 +1,34 @@
-"""Prints the decision log that `flashfuse fuse --log` wrote: what each pass did, and the first decision of each verdict."""
+"""Prints a decision log that `flashfuse fuse --log` wrote: what the passes did, and the first decision in full."""
 
 import json
 import sys
+import textwrap
 
-WIDTH = 76
-
-
-def shape(dimensions: list) -> str:
-    return f"[{', '.join(map(str, dimensions))}]"
+WIDTH = 78
+INDENT = 13
 
 
-def shortened(text: str, width: int) -> str:
-    """Returns the text, its beginning left out where it is too long (the end of a node's name tells more)."""
-    return text if len(text) <= width else "…" + text[1 - width:]
-
-
-def describe(decision: dict) -> None:
-    print(f"  {decision['verdict']:15}{shortened(decision['anchor'], WIDTH - 17)}")
-    if attention := decision.get("attention"):
-        print(f"    query {shape(attention['query'])}  key {shape(attention['key'])}  value {shape(attention['value'])}")
-        print(f"    {attention['heads']} heads, {attention['kv_heads']} of keys and values; scale {attention['scale']:.6g}; "
-              f"causal: {attention['causal']}; mask: {attention['mask']}")
-    if cost := decision.get("cost"):
-        print(f"    bytes moved: {cost['bytes_unfused']:,} unfused, {cost['bytes_fused']:,} fused")
-    if reason := decision.get("reason"):
-        print(f"    {reason['code']}: {reason['message']}")
+def print_field(name: str, value) -> None:
+    """Prints a field in lines of the page's width; the elements of long lists are left out but for three."""
+    if isinstance(value, list) and len(value) > 3:
+        text = f"{json.dumps(value[:3])[:-1]}, … {len(value) - 3} more]"
+    else:
+        text = json.dumps(value)
+    print(textwrap.fill(text, WIDTH, initial_indent=f"  {name:{INDENT - 2}}", subsequent_indent=" " * INDENT))
 
 
 def main() -> None:
     with open(sys.argv[1], encoding="utf-8") as file:
         log = json.load(file)
     for each in log["passes"]:
-        print(f"  {each['name']}: {each['matched']} matched, {each['fused']} fused")
-    shown = {}
-    for decision in log["decisions"]:
-        shown.setdefault((decision["pass"], decision["verdict"]), decision)
-    for decision in shown.values():
-        describe(decision)
+        if each["matched"]:
+            print(f"  {each['name']}: {each['matched']} matched, {each['fused']} fused")
+    decisions = log["decisions"]
+    for name in ("pass", "verdict", "anchor", "nodes", "result", "attention", "cost", "reason"):
+        if decisions and name in decisions[0]:
+            print_field(name, decisions[0][name])
+    if len(decisions) > 1:
+        print(f"  … and {len(decisions) - 1} more")
 
 
 if __name__ == "__main__":

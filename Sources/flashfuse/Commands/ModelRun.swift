@@ -8,10 +8,14 @@ struct ModelRun {
   let statistics: RunStatistics
   let threads: Int
 
-  init(_ graph: Graph, inputs: [String: Tensor], options: Session.Options, progress: Progress?) throws {
+  /// With `isTimed`, a run of less than a second is done twice: the first one also starts threads and touches memory.
+  init(
+    _ graph: Graph, inputs: [String: Tensor], options: Session.Options, isTimed: Bool = false, progress: Progress?
+  ) throws {
     progress?.begin("preparing the run")
     let session = Session(graph, options: options)
-    let result = try session.run(inputs, observer: progress)
+    var result = try session.run(inputs, observer: progress)
+    if isTimed && result.statistics.seconds < 1 { result = try session.run(inputs, observer: progress) }
     outputs = Array(zip(graph.outputs.map(\.name), result.outputs)).map { (name: $0, tensor: $1) }
     statistics = result.statistics
     threads = session.threads
@@ -40,7 +44,7 @@ struct RunComparison {
     fused: ModelRun, unfused graph: Graph, inputs: [String: Tensor], expected: [String: Tensor], tolerance: Double?,
     options: Session.Options, progress: Progress?
   ) throws {
-    unfused = try ModelRun(graph, inputs: inputs, options: options, progress: progress)
+    unfused = try ModelRun(graph, inputs: inputs, options: options, isTimed: true, progress: progress)
     let exact = try ModelRun(
       graph.promotedToDoublePrecision(), inputs: inputs.mapValues { try $0.promotedToDoublePrecision() },
       // The limit is for the model as it is; the reference has numbers twice as wide.

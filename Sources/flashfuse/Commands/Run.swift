@@ -45,7 +45,8 @@ struct Run: ParsableCommand {
     let result = try FusedModel(model.model)
     let (tensors, random) = try inputs.read(for: result.document.graph)
     let main = try ModelRun(
-      noFuse ? result.document.graph : result.fused, inputs: tensors, options: options.session, progress: progress)
+      noFuse ? result.document.graph : result.fused, inputs: tensors, options: options.session, isTimed: compare,
+      progress: progress)
     var comparison: RunComparison?
     if compare {
       comparison = try RunComparison(
