@@ -68,7 +68,8 @@ let package = Package(
   for (name, flags) in instructionSets {
     package.targets.append(
       .target(
-        name: name, dependencies: ["KernelInterface", "CKernelIntrinsics"], swiftSettings: [.unsafeFlags(flags, .when(configuration: .release))]))
+        name: name, dependencies: ["KernelInterface", "CKernelIntrinsics"],
+        swiftSettings: [.unsafeFlags(flags, .when(configuration: .release))]))
     package.targets.first { $0.name == "Kernels" }?.dependencies.append(.target(name: name))
   }
 #endif
