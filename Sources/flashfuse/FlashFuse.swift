@@ -58,7 +58,7 @@ struct FlashFuse: ParsableCommand {
 
   private static func fail(_ message: String, code: ExitCode) -> Never {
     let line = message.split(whereSeparator: \.isNewline).joined(separator: " ")
-    FileHandle.standardError.write(Data("error: \(line)\n".utf8))
+    FileHandle.standardError.write(Data("error: \(line.printable)\n".utf8))
     Foundation.exit(code.rawValue)
   }
 }

@@ -106,6 +106,12 @@ import Testing
     #expect((figures["run"] as? [String: Any])?["activation_bytes"] as? Int ?? 0 > 0)
   }
 
+  @Test func namesCannotCommandTheTerminal() throws {
+    let run = try CommandRun("run", graph("gpt2.onnx"), "--input", "\u{1B}[2J=random")
+    #expect(run.status == 64 && run.saysOneError)
+    #expect(!run.errors.contains("\u{1B}"))
+  }
+
   @Test func thePlanReproducesThePublishedFigures() throws {
     let plan = try object(
       CommandRun("plan", "--shape", "4,32,4096,64", "--dtype", "f16", "--device", "ascend-910b", "--json").output)

@@ -87,9 +87,9 @@ struct BenchModel: ParsableCommand {
 
   mutating func run() throws {
     let progress = Progress("reading \(model.fileName)")
-    let result = try FusedModel(model.model)
+    let result = try FusedModel(model.model, fuses: !noFuse)
     let (tensors, _) = try inputs.read(for: result.document.graph)
-    let session = Session(noFuse ? result.document.graph : result.fused, options: options.session)
+    let session = Session(result.fused, options: options.session)
     let measured = try Measurement(of: session, inputs: tensors, repeats: options.repeat, progress: progress)
     progress.finish()
     let figures = BenchFigures(

@@ -42,11 +42,10 @@ struct Run: ParsableCommand {
   mutating func run() throws {
     let progress = Progress("reading \(model.fileName)")
     defer { progress.finish() }
-    let result = try FusedModel(model.model)
+    let result = try FusedModel(model.model, fuses: !noFuse)
     let (tensors, random) = try inputs.read(for: result.document.graph)
     let main = try ModelRun(
-      noFuse ? result.document.graph : result.fused, inputs: tensors, options: options.session, isTimed: compare,
-      progress: progress)
+      result.fused, inputs: tensors, options: options.session, isTimed: compare, progress: progress)
     var comparison: RunComparison?
     if compare {
       comparison = try RunComparison(

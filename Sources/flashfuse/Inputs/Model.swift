@@ -20,10 +20,11 @@ struct FusedModel {
   let fused: Graph
   let log: FusionLog
 
-  init(_ path: String) throws {
+  /// Reads the model at `path`; where `fuses` is false its graph stays as it is, and nothing is decided.
+  init(_ path: String, fuses: Bool = true) throws {
     document = try Document.read(path: path)
     var graph = document.graph
-    log = try FusionPipeline.standard.run(on: &graph)
+    log = fuses ? try FusionPipeline.standard.run(on: &graph) : FusionLog()
     fused = graph
   }
 }

@@ -75,6 +75,10 @@ struct RunReport {
       ])
     }
     print(table.text, terminator: "")
+    if let missing = comparison.missingReference {
+      print()
+      for line in TextTable.wrap("No run in 64 bits: \(missing)", width: TextTable.lineWidth) { print(line) }
+    }
     print(
       """
 
@@ -92,7 +96,8 @@ struct RunReport {
       model: model, randomInputs: random, run: .init(run, isFused: explanation != nil),
       outputs: run.outputs.map { .init($0.name, $0.tensor) },
       unfusedRun: comparison.map { .init($0.unfused, isFused: false) },
-      comparisons: comparison.map { $0.rows.map(Encoded.Comparison.init) }, passed: comparison?.passes)
+      comparisons: comparison.map { $0.rows.map(Encoded.Comparison.init) },
+      missingFloat64Run: comparison?.missingReference, passed: comparison?.passes)
     try JSONOutput.print(encoded)
   }
 }
@@ -166,5 +171,7 @@ private struct Encoded: Encodable {
   let outputs: [Output]
   let unfusedRun: Figures?
   let comparisons: [Comparison]?
+  /// Why the model did not run in 64 bits.
+  let missingFloat64Run: String?
   let passed: Bool?
 }

@@ -45,7 +45,7 @@ struct TextTable {
   /// Splits `text` into lines of at most `width` characters, after a space or a character that separates parts of a name.
   static func wrap(_ text: String, width: Int) -> [String] {
     var lines: [String] = []
-    var rest = Substring(text)
+    var rest = Substring(text.printable)
     while rest.count > width {
       let head = rest.prefix(width)
       let afterSpace = rest.prefix(width + 1).lastIndex(of: " ").map { rest.index(after: $0) }
