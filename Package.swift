@@ -63,7 +63,7 @@ let package = Package(
 #if arch(x86_64)
   let instructionSets = [
     (target: "KernelsAVX2", flags: ["-Xcc", "-march=x86-64-v3"]),
-    (target: "KernelsAVX512", flags: ["-Xcc", "-march=x86-64-v4"]),
+    (target: "KernelsAVX512", flags: ["-Xcc", "-march=x86-64-v4", "-Xcc", "-mavx512bf16"]),
   ]
   for (name, flags) in instructionSets {
     package.targets.append(

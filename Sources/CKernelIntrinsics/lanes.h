@@ -1,14 +1,107 @@
 #pragma once
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
 
-// What Swift's SIMD types lack, or compile to a loop over lanes: widening integers and transposing a square of lanes.
-// Every function is static inline, so that each instruction set's target has its own.
+// What Swift's SIMD types lack, or compile to a loop over lanes: widening narrow numbers, transposing or summing a
+// square of lanes, powers of two, and dot products of bfloat16 pairs. Every function is static inline, so that each instruction set's target has its own.
+
+/// Asks for the memory at `address` to be brought into the caches; any address is allowed.
+static inline __attribute__((always_inline)) void flashfuse_prefetch(const void *address) {
+  __builtin_prefetch(address);
+}
+
+#define FLASHFUSE_DEFINE_VECTORS(N)                                          \
+  typedef float flashfuse_float##N __attribute__((ext_vector_type(N)));        \
+  typedef unsigned int flashfuse_word##N __attribute__((ext_vector_type(N)));  \
+  typedef unsigned short flashfuse_half##N __attribute__((ext_vector_type(N))); \
+  typedef unsigned char flashfuse_byte##N __attribute__((ext_vector_type(N)));
+
+FLASHFUSE_DEFINE_VECTORS(4)
+FLASHFUSE_DEFINE_VECTORS(8)
+FLASHFUSE_DEFINE_VECTORS(16)
+
+#if defined(__F16C__)
+typedef _Float16 flashfuse_float16_8 __attribute__((ext_vector_type(8)));
+typedef _Float16 flashfuse_float16_16 __attribute__((ext_vector_type(16)));
+typedef _Float16 flashfuse_float16_4 __attribute__((ext_vector_type(4)));
+#define FLASHFUSE_FROM_FLOAT16(N, v) \
+  __builtin_convertvector((flashfuse_float16_##N)(v), flashfuse_float##N)
+#else
+// Multiplying by 2^112 moves the exponent's bias from 15 to 127, subnormal numbers included; infinities and NaN keep
+// all bits of their exponent.
+#define FLASHFUSE_FROM_FLOAT16(N, v)                                                                        \
+  ({                                                                                                        \
+    flashfuse_word##N words = __builtin_convertvector(v, flashfuse_word##N);                                \
+    flashfuse_word##N magnitude = (words & 0x7fff) << 13;                                                   \
+    flashfuse_word##N scaled = (flashfuse_word##N)((flashfuse_float##N)magnitude * 0x1p112f);               \
+    flashfuse_word##N isSpecial = (flashfuse_word##N)(magnitude >= 0x0f800000);                             \
+    flashfuse_word##N special = magnitude | 0x7f800000;                                                     \
+    (flashfuse_float##N)((isSpecial & special) | (~isSpecial & scaled) | (words & 0x8000) << 16);           \
+  })
+#endif
+
+// Powers of two. `fraction` is x less the nearest integer, 0 for infinities; `scale` is v · 2^x for whole x.
+#define FLASHFUSE_FRACTION(N, x)                                                                              \
+  ({                                                                                                        \
+    /* Adding 1.5 · 2²³ leaves the nearest integer in the low bits. Below −150 every power is zero. */     \
+    flashfuse_float##N bounded = x < -150.0f ? (flashfuse_float##N)(-150.0f) : x;                           \
+    bounded - ((bounded + 12582912.0f) - 12582912.0f);                                                      \
+  })
+#define FLASHFUSE_SCALE(N, v, x)                                                                            \
+  ({                                                                                                        \
+    flashfuse_float##N bounded = x < -127.0f ? (flashfuse_float##N)(-127.0f) : x;                           \
+    flashfuse_word##N bits = (flashfuse_word##N)(bounded + 12582912.0f) + 127;                              \
+    v * (flashfuse_float##N)(bits << 23);                                                                   \
+  })
+
+// A word holds two bfloat16: the first in its low half. `dot` adds the two products of each lane's pairs to c.
+#define FLASHFUSE_LOW_PART(N, v) ((flashfuse_float##N)((flashfuse_word##N)(v) << 16))
+#define FLASHFUSE_HIGH_PART(N, v) ((flashfuse_float##N)((flashfuse_word##N)(v) & 0xffff0000))
+#define FLASHFUSE_DOT(N, a, b, c)                                                                           \
+  (FLASHFUSE_LOW_PART(N, a) * FLASHFUSE_LOW_PART(N, b) + (FLASHFUSE_HIGH_PART(N, a) * FLASHFUSE_HIGH_PART(N, b) + c))
+#define FLASHFUSE_ROUND_TO_HIGH(N, v)                                                                       \
+  ({                                                                                                        \
+    flashfuse_word##N bits = (flashfuse_word##N)(v);                                                        \
+    flashfuse_word##N isNaN = (flashfuse_word##N)(v != v);                                                  \
+    (isNaN & (bits | 0x400000)) | (~isNaN & (bits + 0x7fff + (bits >> 16 & 1)));                            \
+  })
+#define FLASHFUSE_PACK(N, first, second)                                                                    \
+  ((flashfuse_float##N)(FLASHFUSE_ROUND_TO_HIGH(N, first) >> 16 |                                           \
+                        (FLASHFUSE_ROUND_TO_HIGH(N, second) & 0xffff0000)))
+
+#if defined(__AVX512F__) && defined(__AVX512DQ__)
+#define FLASHFUSE_FRACTION16(x) ((flashfuse_float16)_mm512_reduce_ps((__m512)(x), 0))
+#define FLASHFUSE_SCALE16(v, x) ((flashfuse_float16)_mm512_scalef_ps((__m512)(v), (__m512)(x)))
+#else
+#define FLASHFUSE_FRACTION16(x) FLASHFUSE_FRACTION(16, x)
+#define FLASHFUSE_SCALE16(v, x) FLASHFUSE_SCALE(16, v, x)
+#endif
+#if defined(__AVX512BF16__)
+#define FLASHFUSE_DOT16(a, b, c) \
+  ((flashfuse_float16)_mm512_dpbf16_ps((__m512)(c), (__m512bh)(__m512)(a), (__m512bh)(__m512)(b)))
+#define FLASHFUSE_PACK16(first, second) flashfuse_interleave((__m512i)_mm512_cvtne2ps_pbh((__m512)(second), (__m512)(first)))
+static inline __attribute__((always_inline)) flashfuse_float16 flashfuse_interleave(__m512i halves) {
+  typedef short halves32 __attribute__((vector_size(64)));
+  halves32 v = (halves32)halves;
+  return (flashfuse_float16)__builtin_shufflevector(
+      v, v, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14,
+      30, 15, 31);
+}
+#else
+#define FLASHFUSE_DOT16(a, b, c) FLASHFUSE_DOT(16, a, b, c)
+#define FLASHFUSE_PACK16(first, second) FLASHFUSE_PACK(16, first, second)
+#endif
+#define FLASHFUSE_FRACTION4(x) FLASHFUSE_FRACTION(4, x)
+#define FLASHFUSE_FRACTION8(x) FLASHFUSE_FRACTION(8, x)
+#define FLASHFUSE_SCALE4(v, x) FLASHFUSE_SCALE(4, v, x)
+#define FLASHFUSE_SCALE8(v, x) FLASHFUSE_SCALE(8, v, x)
+#define FLASHFUSE_DOT4(a, b, c) FLASHFUSE_DOT(4, a, b, c)
+#define FLASHFUSE_DOT8(a, b, c) FLASHFUSE_DOT(8, a, b, c)
+#define FLASHFUSE_PACK4(first, second) FLASHFUSE_PACK(4, first, second)
+#define FLASHFUSE_PACK8(first, second) FLASHFUSE_PACK(8, first, second)
 
 #define FLASHFUSE_DEFINE_LANES(N)                                                                              \
-  typedef float flashfuse_float##N __attribute__((ext_vector_type(N)));                                        \
-  typedef unsigned int flashfuse_word##N __attribute__((ext_vector_type(N)));                                  \
-  typedef unsigned short flashfuse_half##N __attribute__((ext_vector_type(N)));                                \
-  typedef unsigned char flashfuse_byte##N __attribute__((ext_vector_type(N)));                                 \
-                                                                                                               \
   static inline __attribute__((always_inline)) flashfuse_word##N flashfuse_widen_half##N(flashfuse_half##N v) { \
     return __builtin_convertvector(v, flashfuse_word##N);                                                      \
   }                                                                                                            \
@@ -27,6 +120,35 @@
       for (int i = 0; i < N; i++) a[i] = b[i];                                                                 \
     }                                                                                                          \
     for (int i = 0; i < N; i++) rows[i] = a[i];                                                                \
+  }                                                                                                            \
+  /* The same, but rows that would end up beside each other are added: lane i is the sum of row i. */          \
+  static inline __attribute__((always_inline)) flashfuse_float##N flashfuse_sums##N(const void *square) {     \
+    const flashfuse_float##N *rows = (const flashfuse_float##N *)square;                                       \
+    flashfuse_float##N a[N];                                                                                   \
+    for (int i = 0; i < N; i++) a[i] = rows[i];                                                                \
+    for (int count = N / 2; count > 0; count /= 2)                                                             \
+      for (int i = 0; i < count; i++)                                                                          \
+        a[i] = FLASHFUSE_LOW##N(a[i], a[i + count]) + FLASHFUSE_HIGH##N(a[i], a[i + count]);                    \
+    return a[0];                                                                                               \
+  }                                                                                                            \
+  static inline __attribute__((always_inline)) flashfuse_float##N flashfuse_from_float16_##N(                  \
+      flashfuse_half##N v) {                                                                                   \
+    return FLASHFUSE_FROM_FLOAT16(N, v);                                                                       \
+  }                                                                                                            \
+  static inline __attribute__((always_inline)) flashfuse_float##N flashfuse_fraction##N(flashfuse_float##N x) { \
+    return FLASHFUSE_FRACTION##N(x);                                                                           \
+  }                                                                                                            \
+  static inline __attribute__((always_inline)) flashfuse_float##N flashfuse_scale##N(                          \
+      flashfuse_float##N v, flashfuse_float##N x) {                                                            \
+    return FLASHFUSE_SCALE##N(v, x);                                                                           \
+  }                                                                                                            \
+  static inline __attribute__((always_inline)) flashfuse_float##N flashfuse_dot##N(                            \
+      flashfuse_float##N a, flashfuse_float##N b, flashfuse_float##N c) {                                      \
+    return FLASHFUSE_DOT##N(a, b, c);                                                                          \
+  }                                                                                                            \
+  static inline __attribute__((always_inline)) flashfuse_float##N flashfuse_pack##N(                           \
+      flashfuse_float##N first, flashfuse_float##N second) {                                                   \
+    return FLASHFUSE_PACK##N(first, second);                                                                   \
   }
 
 #define FLASHFUSE_LOW4(a, b) __builtin_shufflevector(a, b, 0, 4, 1, 5)

@@ -44,3 +44,13 @@ static inline bool flashfuse_has_avx512(void) {
   return false;
 #endif
 }
+
+/// Whether dot products of bfloat16 pairs (AVX512_BF16) run here.
+static inline bool flashfuse_has_bfloat16_dots(void) {
+#if defined(__x86_64__)
+  unsigned int a, b, c, d;
+  return flashfuse_has_avx512() && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & (1u << 5)) != 0;
+#else
+  return false;
+#endif
+}

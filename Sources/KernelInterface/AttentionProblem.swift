@@ -59,6 +59,12 @@ package struct AttentionProblem: @unchecked Sendable {
   package var windowLeft = -1
   package var windowRight = -1
 
+  /// Queries, keys, values and weights are multiplied as pairs of bfloat16.
+  ///
+  /// They have to be bfloat16, rows without gaps between their elements, an even head size, and keys that can be read
+  /// as whole pairs: at addresses that are multiples of 4.
+  package var usesBFloat16Dots = false
+
   package var tiles: AttentionTiles
 
   package init(

@@ -8,16 +8,19 @@ package struct KernelTable: Sendable {
   package let name: String
   /// Query rows that the products work on at once; query tiles are best a multiple of it.
   package let panelRows: Int
+  /// Whether ``AttentionProblem/usesBFloat16Dots`` is supported, given a processor that has the instructions.
+  package let hasBFloat16Dots: Bool
   /// The bytes that `attend` needs as scratch for one item; doesn't depend on the lengths.
   package let scratchBytes: ScratchBytes
   /// Computes one item. `scratch` holds at least `scratchBytes` bytes and is aligned to 64.
   package let attend: Attend
 
   package init(
-    name: String, panelRows: Int, scratchBytes: @escaping ScratchBytes, attend: @escaping Attend
+    name: String, panelRows: Int, hasBFloat16Dots: Bool, scratchBytes: @escaping ScratchBytes, attend: @escaping Attend
   ) {
     self.name = name
     self.panelRows = panelRows
+    self.hasBFloat16Dots = hasBFloat16Dots
     self.scratchBytes = scratchBytes
     self.attend = attend
   }

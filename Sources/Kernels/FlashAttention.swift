@@ -5,14 +5,20 @@ package struct FlashAttention: Sendable {
   package let arguments: FlashAttentionArguments
   package let instructionSet: InstructionSet
   package let tiles: AttentionTiles
+  /// Whether products are of bfloat16 pairs, with weights rounded to bfloat16, instead of floats.
+  package let usesBFloat16Dots: Bool
 
   /// Checks the arguments and plans the work.
   ///
-  /// - Parameter tiles: The tile sizes to use; by default those that suit the shape.
+  /// - Parameters:
+  ///   - tiles: The tile sizes to use; by default those that suit the shape.
+  ///   - fewestRoundedKeys: The keys from which on bfloat16 weights may be rounded to bfloat16; with fewer the rounding
+  ///     would not average out.
   /// - Throws: ``KernelArgumentError`` for sizes that contradict each other, and for buffers that don't hold what
   ///   their strides reach.
   package init(
-    _ arguments: FlashAttentionArguments, tiles: AttentionTiles? = nil, instructionSet: InstructionSet = .current
+    _ arguments: FlashAttentionArguments, tiles: AttentionTiles? = nil, instructionSet: InstructionSet = .current,
+    fewestRoundedKeys: Int = 256
   ) throws(KernelArgumentError) {
     try arguments.validate()
     if let tiles, tiles.queryRows < 1 || tiles.keys < 1 || tiles.queryRows > 1 << 20 || tiles.keys > 1 << 20 {
@@ -20,6 +26,8 @@ package struct FlashAttention: Sendable {
     }
     self.arguments = arguments
     self.instructionSet = instructionSet
+    usesBFloat16Dots =
+      arguments.keyLength >= fewestRoundedKeys && instructionSet.hasBFloat16Dots && arguments.suitsBFloat16Dots
     self.tiles = tiles ?? .suiting(arguments, panelRows: instructionSet.kernels.panelRows)
   }
 
@@ -74,6 +82,7 @@ package struct FlashAttention: Sendable {
 
   private func withProblem<Result>(_ body: (AttentionProblem) -> Result) -> Result {
     var problem = AttentionProblem(arguments, tiles: tiles)
+    problem.usesBFloat16Dots = usesBFloat16Dots
     return (arguments.sinks ?? []).withUnsafeBufferPointer { sinks in
       (arguments.validKeyLengths ?? []).withUnsafeBufferPointer { lengths in
         problem.sinks = arguments.sinks == nil ? nil : sinks.baseAddress

@@ -29,6 +29,9 @@ package enum InstructionSet: String, Sendable, CaseIterable {
     }
   }
 
+  /// Whether dot products of bfloat16 pairs are among its instructions on this processor.
+  package var hasBFloat16Dots: Bool { kernels.hasBFloat16Dots && flashfuse_has_bfloat16_dots() }
+
   /// What runs in this process: the widest that is available, or the one that the environment names.
   ///
   /// A name that is unknown or not available here is passed over.

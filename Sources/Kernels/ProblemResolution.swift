@@ -47,6 +47,15 @@ extension ResolvedOperand {
 extension FlashAttentionArguments {
   /// What is added to a query's index to get its position among the keys.
   var diagonal: Int { causal == .lowerRight ? keyLength - queryLength : 0 }
+
+  /// Whether the operands lie in memory as ``AttentionProblem/usesBFloat16Dots`` asks for.
+  var suitsBFloat16Dots: Bool {
+    let operands = [query, key, value]
+    let keyStrides = [key.strides.batch, key.strides.head, key.strides.row]
+    return operands.allSatisfy { $0.element == .bfloat16 && $0.strides.column == 1 }
+      && headSize.isMultiple(of: 2) && UInt(bitPattern: key.base).isMultiple(of: 4)
+      && keyStrides.allSatisfy { $0.isMultiple(of: 2) } && scale > 0 && Float(scale).isNormal
+  }
 }
 
 extension AttentionTiles {

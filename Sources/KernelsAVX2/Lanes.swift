@@ -10,6 +10,12 @@ typealias ByteLanes = SIMD8<UInt8>
 /// The rows of a product's register tile: with three vectors a row, all that the registers hold.
 typealias RowBlock<Row: PanelRow> = FourRows<Row>
 
+/// The keys whose sums against four query rows fill as many vectors as there are lanes.
+typealias KeyGroup = TwiceKeys<OneKey>
+
+/// Whether dot products of bfloat16 pairs are instructions of (some) processors with this set.
+let hasBFloat16Dots = false
+
 let instructionSetName = "avx2"
 
 /// `a · b + c` with one rounding.
@@ -33,4 +39,46 @@ func widen(_ bytes: ByteLanes) -> WordLanes {
 @inline(__always)
 func transpose(_ rows: UnsafeMutablePointer<Lanes>) {
   flashfuse_transpose8(rows)
+}
+
+/// Lane `i` is the sum of the lanes of vector `i`, of as many vectors as there are lanes.
+@inline(__always)
+func sumsOfRows(_ rows: UnsafePointer<Lanes>) -> Lanes {
+  flashfuse_sums8(rows)
+}
+
+/// The values of some IEEE half-precision numbers.
+@inline(__always)
+func floats(fromFloat16 bits: HalfLanes) -> Lanes {
+  flashfuse_from_float16_8(bits)
+}
+
+/// Asks for the memory at an address to be brought into the caches; any address is allowed.
+@inline(__always)
+func prefetchMemory(at address: UnsafeRawPointer) {
+  flashfuse_prefetch(address)
+}
+
+/// Each number less its nearest integer; 0 for infinities and for numbers below −150.
+@inline(__always)
+func fraction(of x: Lanes) -> Lanes {
+  flashfuse_fraction8(x)
+}
+
+/// `v · 2^x` for whole `x` up to 127; 0 where that is below the smallest normal number.
+@inline(__always)
+func scale(_ v: Lanes, byTwoTo x: Lanes) -> Lanes {
+  flashfuse_scale8(v, x)
+}
+
+/// `c + a · b` where every lane of `a` and `b` holds two bfloat16, which give two products.
+@inline(__always)
+func addDot(_ a: Lanes, _ b: Lanes, _ c: Lanes) -> Lanes {
+  flashfuse_dot8(a, b, c)
+}
+
+/// Pairs of the nearest bfloat16.
+@inline(__always)
+func pairs(_ first: Lanes, _ second: Lanes) -> Lanes {
+  flashfuse_pack8(first, second)
 }

@@ -2,9 +2,13 @@ import KernelInterface
 
 /// The kernels as compiled for this target's instruction set.
 package let kernelTable = KernelTable(
-  name: instructionSetName, panelRows: panelRows,
-  scratchBytes: { ScratchSizes($0).total },
+  name: instructionSetName, panelRows: panelRows, hasBFloat16Dots: hasBFloat16Dots,
+  scratchBytes: { max(ScratchSizes($0).total, FewQueriesScratch.byteCount($0)) },
   attend: { problem, item, scratch in
+    if FewQueries.suits(item) {
+      FewQueries(problem, item, scratch: scratch).run()
+      return
+    }
     let tile = QueryTile(problem, item, scratch: scratch)
     tile.start()
     tile.attend()

@@ -44,11 +44,17 @@ extension QueryTile {
     var leavesTiles = false
     while begin < end {
       let tileEnd = min(end, begin &+ problem.tiles.keys)
-      widen(problem.key, columns: problem.headSize, first: begin, count: tileEnd &- begin, to: scratch.keys)
-      widen(problem.value, columns: problem.valueSize, first: begin, count: tileEnd &- begin, to: scratch.values)
+      if problem.usesBFloat16Dots {
+        pairValues(first: begin, count: tileEnd &- begin)
+      } else {
+        widen(problem.key, columns: problem.headSize, first: begin, count: tileEnd &- begin, to: scratch.keys)
+        widen(problem.value, columns: problem.valueSize, first: begin, count: tileEnd &- begin, to: scratch.values)
+      }
       for panel in 0..<panelCount {
         let range = keyRange(ofPanel: panel)
-        let first = max(range.first, begin)
+        var first = max(range.first, begin)
+        // Pairs of keys are counted from the tile's first.
+        if problem.usesBFloat16Dots { first &-= (first &- begin) & 1 }
         let last = min(range.last, tileEnd)
         guard first < last else { continue }
         let tile = PanelTile(
@@ -89,23 +95,24 @@ extension QueryTile {
   }
 
   private func attend<Row: PanelRow>(_: Row.Type, _ tile: PanelTile) {
+    if problem.usesBFloat16Dots { return attendPairs(Row.self, tile) }
     let rows = tile.panel &* 3
-    Products<Row>.scores(
+    Products<Row, FloatTerms>.scores(
       matrix(problem.key, columns: problem.headSize, widened: scratch.keys, tile),
       count: tile.count, headSize: problem.headSize,
       query: scratch.query + rows &* problem.headSize, scores: scratch.scores)
     modify(tile)
     OnlineSoftmax<Row>.update(
-      scores: scratch.scores, count: tile.count,
+      scores: scratch.scores, count: tile.count, unit: 1,
       maximum: scratch.maximum + rows, sum: scratch.sum + rows, rescale: scratch.rescale)
-    Products<Row>.weightedValues(
+    Products<Row, FloatTerms>.weightedValues(
       matrix(problem.value, columns: problem.valueSize, widened: scratch.values, tile),
       count: tile.count, valueSize: problem.valueSize,
       weights: scratch.scores, rescale: scratch.rescale, output: scratch.output + rows &* scratch.outputRows)
   }
 
   /// Soft cap, bias, mask, key bounds, in this order.
-  private func modify(_ tile: PanelTile) {
+  func modify(_ tile: PanelTile) {
     let modifiers = ScoreModifiers(scores: scratch.scores, count: tile.count, vectors: tile.vectors)
     if problem.softcap > 0 { modifiers.cap(problem.softcap) }
     if let bias {

@@ -43,16 +43,3 @@ package func float16(from value: Float) -> UInt16 {
 func floats(fromBFloat16 bits: HalfLanes) -> Lanes {
   unsafeBitCast(widen(bits) &<< WordLanes(repeating: 16), to: Lanes.self)
 }
-
-/// The values of some IEEE half-precision numbers; the steps are those for a single one.
-@inline(__always)
-func floats(fromFloat16 bits: HalfLanes) -> Lanes {
-  let words = widen(bits)
-  let sign = (words & WordLanes(repeating: 0x8000)) &<< WordLanes(repeating: 16)
-  let magnitude = (words & WordLanes(repeating: 0x7fff)) &<< WordLanes(repeating: 13)
-  let scaled = unsafeBitCast(
-    unsafeBitCast(magnitude, to: Lanes.self) * Lanes(repeating: 0x1p112), to: WordLanes.self)
-  let special = magnitude | WordLanes(repeating: 0x7f80_0000)
-  let result = scaled.replacing(with: special, where: magnitude .>= WordLanes(repeating: 0x0f80_0000))
-  return unsafeBitCast(result | sign, to: Lanes.self)
-}

@@ -3,14 +3,63 @@
 /// Milakov and Gimelshein, "Online normalizer calculation for softmax" (2018); in attention, Dao et al.,
 /// "FlashAttention" (2022).
 enum OnlineSoftmax<Row: PanelRow> {
-  /// Replaces the scores by `e^(score − maximum)`, updates `maximum` and `sum`, and writes to `rescale` the factor
-  /// `e^(old maximum − new maximum)` by which what was accumulated before has to be multiplied.
+  /// Replaces the scores by `e^(unit · (score − maximum))`, updates `maximum` and `sum`, and writes to `rescale` the
+  /// factor `e^(unit · (old maximum − new maximum))` by which what was accumulated before has to be multiplied.
   @inline(never)
   static func update(
-    scores: UnsafeMutablePointer<Lanes>, count: Int,
+    scores: UnsafeMutablePointer<Lanes>, count: Int, unit: Float,
     maximum: UnsafeMutablePointer<Lanes>, sum: UnsafeMutablePointer<Lanes>, rescale: UnsafeMutablePointer<Lanes>
   ) {
+    let exponent = unit * binaryLogarithmOfE
     let end = scores + count &* Row.vectors
+    let reference = raiseMaximum(scores, end: end, exponent: exponent, maximum: maximum, rescale: rescale)
+    var total = Row(repeating: 0)
+    var row = scores
+    while row < end {
+      var weight = Row(loading: row)
+      weight.formPower(below: reference, unit: exponent)
+      weight.store(to: row)
+      total.add(weight)
+      row += Row.vectors
+    }
+    add(total, to: sum, rescale: rescale)
+  }
+
+  /// The same for an even count of keys, with the weights as pairs of bfloat16, each taking one row for two keys.
+  ///
+  /// The sum is that of the rounded weights, so that rounding all of them alike changes nothing.
+  @inline(never)
+  static func updatePairs(
+    scores: UnsafeMutablePointer<Lanes>, count: Int, unit: Float,
+    maximum: UnsafeMutablePointer<Lanes>, sum: UnsafeMutablePointer<Lanes>, rescale: UnsafeMutablePointer<Lanes>
+  ) {
+    let exponent = unit * binaryLogarithmOfE
+    let end = scores + count &* Row.vectors
+    let reference = raiseMaximum(scores, end: end, exponent: exponent, maximum: maximum, rescale: rescale)
+    let pairOfOnes = Float(bitPattern: 0x3f80_3f80)
+    var total = Row(repeating: 0)
+    var row = scores
+    var target = scores
+    while row < end {
+      var weight = Row(loading: row)
+      var second = Row(loading: row + Row.vectors)
+      weight.formRoughPower(below: reference, unit: exponent)
+      second.formRoughPower(below: reference, unit: exponent)
+      let pair = weight.paired(with: second)
+      pair.store(to: target)
+      total.add(BFloat16PairTerms.self, pairOfOnes, times: pair)
+      row += 2 &* Row.vectors
+      target += Row.vectors
+    }
+    add(total, to: sum, rescale: rescale)
+  }
+
+  /// Returns what is to be subtracted from the scores.
+  @inline(__always)
+  private static func raiseMaximum(
+    _ scores: UnsafeMutablePointer<Lanes>, end: UnsafeMutablePointer<Lanes>, exponent: Float,
+    maximum: UnsafeMutablePointer<Lanes>, rescale: UnsafeMutablePointer<Lanes>
+  ) -> Row {
     let old = Row(loading: maximum)
     var new = old
     var row = scores
@@ -24,20 +73,15 @@ enum OnlineSoftmax<Row: PanelRow> {
     var reference = new
     reference.replaceNegativeInfinity(with: 0)
     var factor = old
-    factor.formExponential(below: reference)
+    factor.formPower(below: reference, unit: exponent)
     factor.store(to: rescale)
+    return reference
+  }
 
-    var total = Row(repeating: 0)
-    row = scores
-    while row < end {
-      var weight = Row(loading: row)
-      weight.formExponential(below: reference)
-      weight.store(to: row)
-      total.add(weight)
-      row += Row.vectors
-    }
+  @inline(__always)
+  private static func add(_ total: Row, to sum: UnsafeMutablePointer<Lanes>, rescale: UnsafePointer<Lanes>) {
     var running = Row(loading: sum)
-    running.multiply(by: factor)
+    running.multiply(by: Row(loading: rescale))
     running.add(total)
     running.store(to: sum)
   }

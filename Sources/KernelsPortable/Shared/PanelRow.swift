@@ -7,15 +7,37 @@ protocol PanelRow {
 
   init(repeating value: Float)
   init(loading pointer: UnsafePointer<Lanes>)
+  /// Loads neighbouring numbers of any element type.
+  init<Element: StoredElement>(_: Element.Type, at address: UnsafeRawPointer)
 
   func store(to pointer: UnsafeMutablePointer<Lanes>)
-  mutating func add(_ scalar: Float, times other: Self)
+  mutating func add<Terms: ProductTerms>(_: Terms.Type, _ scalar: Float, times other: Self)
   mutating func add(_ other: Self)
   mutating func multiply(by other: Self)
   mutating func formMaximum(with other: Self)
   mutating func replaceNegativeInfinity(with value: Float)
-  /// Replaces every `x` by `e^(x − reference)`.
-  mutating func formExponential(below reference: Self)
+  /// Replaces every `x` by `2^(unit · (x − reference))`.
+  mutating func formPower(below reference: Self, unit: Float)
+  /// The same to the accuracy of bfloat16.
+  mutating func formRoughPower(below reference: Self, unit: Float)
+  /// Pairs of bfloat16, the first from this row.
+  func paired(with other: Self) -> Self
+}
+
+/// What is multiplied and added: lanes of floats, or of pairs of bfloat16.
+protocol ProductTerms {
+  /// `a · b + c`
+  static func add(_ a: Lanes, _ b: Lanes, _ c: Lanes) -> Lanes
+}
+
+enum FloatTerms: ProductTerms {
+  @inline(__always)
+  static func add(_ a: Lanes, _ b: Lanes, _ c: Lanes) -> Lanes { multiplyAdd(a, b, c) }
+}
+
+enum BFloat16PairTerms: ProductTerms {
+  @inline(__always)
+  static func add(_ a: Lanes, _ b: Lanes, _ c: Lanes) -> Lanes { addDot(a, b, c) }
 }
 
 struct OneVector: PanelRow {
@@ -34,13 +56,18 @@ struct OneVector: PanelRow {
   }
 
   @inline(__always)
+  init<Element: StoredElement>(_: Element.Type, at address: UnsafeRawPointer) {
+    first = Element.lanes(at: address)
+  }
+
+  @inline(__always)
   func store(to pointer: UnsafeMutablePointer<Lanes>) {
     pointer[0] = first
   }
 
   @inline(__always)
-  mutating func add(_ scalar: Float, times other: Self) {
-    first = multiplyAdd(Lanes(repeating: scalar), other.first, first)
+  mutating func add<Terms: ProductTerms>(_: Terms.Type, _ scalar: Float, times other: Self) {
+    first = Terms.add(Lanes(repeating: scalar), other.first, first)
   }
 
   @inline(__always)
@@ -59,8 +86,20 @@ struct OneVector: PanelRow {
   }
 
   @inline(__always)
-  mutating func formExponential(below reference: Self) {
-    first = exponentialOfNonpositive(first - reference.first)
+  mutating func formPower(below reference: Self, unit: Float) {
+    first = powerOfTwo((first - reference.first) * Lanes(repeating: unit))
+  }
+
+  @inline(__always)
+  mutating func formRoughPower(below reference: Self, unit: Float) {
+    first = roughPowerOfTwo((first - reference.first) * Lanes(repeating: unit))
+  }
+
+  @inline(__always)
+  func paired(with other: Self) -> Self {
+    var result = self
+    result.first = pairs(first, other.first)
+    return result
   }
 
   @inline(__always)
@@ -90,16 +129,22 @@ struct TwoVectors: PanelRow {
   }
 
   @inline(__always)
+  init<Element: StoredElement>(_: Element.Type, at address: UnsafeRawPointer) {
+    first = Element.lanes(at: address)
+    second = Element.lanes(at: address + Element.vectorBytes)
+  }
+
+  @inline(__always)
   func store(to pointer: UnsafeMutablePointer<Lanes>) {
     pointer[0] = first
     pointer[1] = second
   }
 
   @inline(__always)
-  mutating func add(_ scalar: Float, times other: Self) {
+  mutating func add<Terms: ProductTerms>(_: Terms.Type, _ scalar: Float, times other: Self) {
     let factor = Lanes(repeating: scalar)
-    first = multiplyAdd(factor, other.first, first)
-    second = multiplyAdd(factor, other.second, second)
+    first = Terms.add(factor, other.first, first)
+    second = Terms.add(factor, other.second, second)
   }
 
   @inline(__always)
@@ -121,9 +166,23 @@ struct TwoVectors: PanelRow {
   }
 
   @inline(__always)
-  mutating func formExponential(below reference: Self) {
-    first = exponentialOfNonpositive(first - reference.first)
-    second = exponentialOfNonpositive(second - reference.second)
+  mutating func formPower(below reference: Self, unit: Float) {
+    first = powerOfTwo((first - reference.first) * Lanes(repeating: unit))
+    second = powerOfTwo((second - reference.second) * Lanes(repeating: unit))
+  }
+
+  @inline(__always)
+  mutating func formRoughPower(below reference: Self, unit: Float) {
+    first = roughPowerOfTwo((first - reference.first) * Lanes(repeating: unit))
+    second = roughPowerOfTwo((second - reference.second) * Lanes(repeating: unit))
+  }
+
+  @inline(__always)
+  func paired(with other: Self) -> Self {
+    var result = self
+    result.first = pairs(first, other.first)
+    result.second = pairs(second, other.second)
+    return result
   }
 
   @inline(__always)
@@ -157,6 +216,13 @@ struct ThreeVectors: PanelRow {
   }
 
   @inline(__always)
+  init<Element: StoredElement>(_: Element.Type, at address: UnsafeRawPointer) {
+    first = Element.lanes(at: address)
+    second = Element.lanes(at: address + Element.vectorBytes)
+    third = Element.lanes(at: address + 2 &* Element.vectorBytes)
+  }
+
+  @inline(__always)
   func store(to pointer: UnsafeMutablePointer<Lanes>) {
     pointer[0] = first
     pointer[1] = second
@@ -164,11 +230,11 @@ struct ThreeVectors: PanelRow {
   }
 
   @inline(__always)
-  mutating func add(_ scalar: Float, times other: Self) {
+  mutating func add<Terms: ProductTerms>(_: Terms.Type, _ scalar: Float, times other: Self) {
     let factor = Lanes(repeating: scalar)
-    first = multiplyAdd(factor, other.first, first)
-    second = multiplyAdd(factor, other.second, second)
-    third = multiplyAdd(factor, other.third, third)
+    first = Terms.add(factor, other.first, first)
+    second = Terms.add(factor, other.second, second)
+    third = Terms.add(factor, other.third, third)
   }
 
   @inline(__always)
@@ -193,10 +259,26 @@ struct ThreeVectors: PanelRow {
   }
 
   @inline(__always)
-  mutating func formExponential(below reference: Self) {
-    first = exponentialOfNonpositive(first - reference.first)
-    second = exponentialOfNonpositive(second - reference.second)
-    third = exponentialOfNonpositive(third - reference.third)
+  mutating func formPower(below reference: Self, unit: Float) {
+    first = powerOfTwo((first - reference.first) * Lanes(repeating: unit))
+    second = powerOfTwo((second - reference.second) * Lanes(repeating: unit))
+    third = powerOfTwo((third - reference.third) * Lanes(repeating: unit))
+  }
+
+  @inline(__always)
+  mutating func formRoughPower(below reference: Self, unit: Float) {
+    first = roughPowerOfTwo((first - reference.first) * Lanes(repeating: unit))
+    second = roughPowerOfTwo((second - reference.second) * Lanes(repeating: unit))
+    third = roughPowerOfTwo((third - reference.third) * Lanes(repeating: unit))
+  }
+
+  @inline(__always)
+  func paired(with other: Self) -> Self {
+    var result = self
+    result.first = pairs(first, other.first)
+    result.second = pairs(second, other.second)
+    result.third = pairs(third, other.third)
+    return result
   }
 
   @inline(__always)

@@ -7,7 +7,9 @@ struct Matrix {
 
 /// The two matrix products of attention on one panel of query rows, both of the form
 /// `result[row] = Σ matrix[row][step] · panel[step]` with scalars of the matrix against whole rows of the panel.
-enum Products<Row: PanelRow> {
+///
+/// With pairs of bfloat16 a scalar of the matrix is a pair, and every count of steps is one of pairs.
+enum Products<Row: PanelRow, Terms: ProductTerms> {
   /// `scores[key] = Σ key[feature] · query[feature]` for the first `count` rows of `keys`.
   ///
   /// Writes whole register tiles: up to `RowBlock.count − 1` rows of `scores` past the last are overwritten.
@@ -60,7 +62,7 @@ enum Products<Row: PanelRow> {
     let end = panel + count &* Row.vectors
     var offset = 0
     while row < end {
-      sums.add(sources, at: offset, times: Row(loading: row))
+      sums.add(Terms.self, sources, at: offset, times: Row(loading: row))
       offset &+= step
       row += Row.vectors
     }

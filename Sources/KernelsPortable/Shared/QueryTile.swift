@@ -17,6 +17,15 @@ struct QueryTile {
     mask = problem.hasMask ? ScoreOperand(problem.mask, nil, problem, item) : nil
   }
 
+  /// What scores and maxima are multiples of: products of bfloat16 pairs are scaled last, where nothing else changes
+  /// the scores.
+  var unit: Float {
+    guard problem.usesBFloat16Dots, !hasModifiers else { return 1 }
+    return problem.scale
+  }
+
+  var hasModifiers: Bool { problem.softcap > 0 || problem.hasBias || problem.hasMask }
+
   var panelCount: Int { (item.rowCount &+ panelRows &- 1) / panelRows }
 
   /// Vectors that a panel's rows need: three, or fewer in the last panel.
@@ -49,10 +58,17 @@ struct QueryTile {
     let target = scratch.query + panel &* problem.headSize &* 3
     for vector in 0..<vectors {
       setAddresses(panel, vector, of: problem.query)
+      if problem.usesBFloat16Dots {
+        // A pair of bfloat16 moves like a float.
+        scratch.transposer.load(
+          .float32, stride: 1, count: problem.headSize / 2, to: target + vector, vectors: vectors)
+        continue
+      }
       scratch.transposer.load(
         problem.query.element, stride: problem.query.columnStride, count: problem.headSize,
         to: target + vector, vectors: vectors)
     }
+    if problem.usesBFloat16Dots { return }
     let scale = Lanes(repeating: problem.scale)
     for index in 0..<problem.headSize &* vectors { target[index] *= scale }
   }
@@ -70,13 +86,7 @@ struct QueryTile {
   ///
   /// A row that sees none gets bounds that no key satisfies and that widen no panel's range.
   private func setBounds(row: Int, query: Int) {
-    let diagonal = query &+ problem.diagonal
-    var first = item.firstKey
-    var last = item.lastKey
-    if problem.isCausal { last = min(last, diagonal &+ 1) }
-    if problem.windowRight >= 0 { last = min(last, diagonal.addingClamped(problem.windowRight).addingClamped(1)) }
-    if problem.windowLeft >= 0 { first = max(first, diagonal.addingClamped(0 &- problem.windowLeft)) }
-    if let lengths = problem.validKeyLengths { last = min(last, lengths[item.batch]) }
+    let (first, last) = item.visibleKeys(of: query, in: problem)
     let isEmpty = first >= last
     let firsts = UnsafeMutableRawPointer(scratch.first).assumingMemoryBound(to: Int32.self)
     let lasts = UnsafeMutableRawPointer(scratch.last).assumingMemoryBound(to: Int32.self)
@@ -84,17 +94,11 @@ struct QueryTile {
     lasts[row] = isEmpty ? Int32.min : Int32(truncatingIfNeeded: last)
   }
 
-  /// A sink is a score without a value: it starts the row's maximum and sum.
   private func setSink(row: Int, head: Int) {
     let maxima = UnsafeMutableRawPointer(scratch.maximum).assumingMemoryBound(to: Float.self)
     let sums = UnsafeMutableRawPointer(scratch.sum).assumingMemoryBound(to: Float.self)
-    maxima[row] = -Float.infinity
-    sums[row] = 0
-    guard item.firstKey == 0, let sinks = problem.sinks else { return }
-    let sink = sinks[head]
-    maxima[row] = sink.isNaN ? -Float.infinity : sink
-    // As in plain softmax, a sink of +∞ makes the row NaN, one of −∞ counts nothing.
-    sums[row] = sink == -Float.infinity ? 0 : sink - sink + 1
+    let sink = item.sink(ofHead: head, in: problem)
+    (maxima[row], sums[row]) = (sink.maximum / unit, sink.sum)
   }
 
   /// The keys that some row of the panel sees, and those that all of its rows see.
@@ -153,7 +157,7 @@ struct QueryTile {
     let sums = UnsafeRawPointer(scratch.sum).assumingMemoryBound(to: Float.self)
     for lane in 0..<rowCount {
       let target = partial + (firstRow &+ lane) &* (problem.valueSize &+ 2)
-      target[0] = maxima[firstRow &+ lane]
+      target[0] = maxima[firstRow &+ lane] * unit
       target[1] = sums[firstRow &+ lane]
       scratch.transposer.rows[lane] = UnsafeMutableRawPointer(target + 2)
     }
@@ -172,13 +176,4 @@ struct KeyRange {
   var last: Int
   var openFirst: Int
   var openLast: Int
-}
-
-extension Int {
-  /// The sum, or the nearest number that an `Int` can hold.
-  func addingClamped(_ other: Int) -> Int {
-    let (sum, overflow) = addingReportingOverflow(other)
-    guard overflow else { return sum }
-    return other > 0 ? .max : .min
-  }
 }

@@ -9,7 +9,7 @@ protocol AccumulatorRows {
   init(loading pointer: UnsafePointer<Lanes>)
 
   func store(to pointer: UnsafeMutablePointer<Lanes>)
-  mutating func add(_ sources: Sources, at offset: Int, times row: Row)
+  mutating func add<Terms: ProductTerms>(_: Terms.Type, _ sources: Sources, at offset: Int, times row: Row)
   mutating func multiply(by row: Row)
 }
 
@@ -67,11 +67,11 @@ struct FourRows<Row: PanelRow>: AccumulatorRows {
   }
 
   @inline(__always)
-  mutating func add(_ sources: FourSources, at offset: Int, times row: Row) {
-    first.add(sources.first[offset], times: row)
-    second.add(sources.second[offset], times: row)
-    third.add(sources.third[offset], times: row)
-    fourth.add(sources.fourth[offset], times: row)
+  mutating func add<Terms: ProductTerms>(_: Terms.Type, _ sources: FourSources, at offset: Int, times row: Row) {
+    first.add(Terms.self, sources.first[offset], times: row)
+    second.add(Terms.self, sources.second[offset], times: row)
+    third.add(Terms.self, sources.third[offset], times: row)
+    fourth.add(Terms.self, sources.fourth[offset], times: row)
   }
 
   @inline(__always)
@@ -119,9 +119,9 @@ struct EightRows<Row: PanelRow>: AccumulatorRows {
   }
 
   @inline(__always)
-  mutating func add(_ sources: EightSources, at offset: Int, times row: Row) {
-    upper.add(sources.upper, at: offset, times: row)
-    lower.add(sources.lower, at: offset, times: row)
+  mutating func add<Terms: ProductTerms>(_: Terms.Type, _ sources: EightSources, at offset: Int, times row: Row) {
+    upper.add(Terms.self, sources.upper, at: offset, times: row)
+    lower.add(Terms.self, sources.lower, at: offset, times: row)
   }
 
   @inline(__always)

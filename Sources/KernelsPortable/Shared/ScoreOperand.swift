@@ -47,6 +47,12 @@ struct ScoreOperand {
     }
   }
 
+  /// Copies one row's numbers for some keys.
+  func copyRow(_ position: RowPosition, firstKey: Int, count: Int, to target: UnsafeMutablePointer<Float>) {
+    copyWidening(
+      from: address(position, key: firstKey), element, stride: operand.columnStride, count: count, to: target)
+  }
+
   /// Whether the tile's numbers are all `value`.
   func holdsOnly(_ value: Float, in tile: PanelTile, of queries: QueryTile) -> Bool {
     let positions = queries.scratch.positions + tile.panel &* panelRows

@@ -7,6 +7,13 @@ protocol StoredElement {
   static func lanes(at address: UnsafeRawPointer) -> Lanes
 }
 
+extension StoredElement {
+  /// The bytes that ``lanes(at:)`` reads.
+  static var vectorBytes: Int {
+    @inline(__always) get { byteCount &* Lanes.scalarCount }
+  }
+}
+
 enum StoredFloat: StoredElement {
   static var byteCount: Int { 4 }
 

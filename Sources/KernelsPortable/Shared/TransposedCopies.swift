@@ -73,7 +73,7 @@ struct LaneTransposer {
 }
 
 /// Writes `count` floats as `element`s that lie `stride` elements apart.
-private func copyNarrowing(
+func copyNarrowing(
   from source: UnsafePointer<Float>, count: Int, to target: UnsafeMutableRawPointer, _ element: KernelElement,
   stride: Int
 ) {
