@@ -14,14 +14,37 @@ package struct KernelTable: Sendable {
   package let scratchBytes: ScratchBytes
   /// Computes one item. `scratch` holds at least `scratchBytes` bytes and is aligned to 64.
   package let attend: Attend
+  /// Loops to compare with.
+  package let limits: KernelLimits
 
   package init(
-    name: String, panelRows: Int, hasBFloat16Dots: Bool, scratchBytes: @escaping ScratchBytes, attend: @escaping Attend
+    name: String, panelRows: Int, hasBFloat16Dots: Bool, scratchBytes: @escaping ScratchBytes, attend: @escaping Attend,
+    limits: KernelLimits
   ) {
     self.name = name
     self.panelRows = panelRows
     self.hasBFloat16Dots = hasBFloat16Dots
     self.scratchBytes = scratchBytes
     self.attend = attend
+    self.limits = limits
+  }
+}
+
+/// Loops that do nothing but what bounds a kernel. Each returns a number that depends on its whole work.
+package struct KernelLimits: Sendable {
+  /// Operations of one step of `multiplyAdd`, given whether it multiplies pairs of bfloat16.
+  package let operationsPerStep: @Sendable (_ pairs: Bool) -> Int
+  /// Multiplies and adds.
+  package let multiplyAdd: @Sendable (_ pairs: Bool, _ steps: Int) -> Float
+  /// Reads memory that is aligned to 64, in order, whole blocks of up to 512 bytes only.
+  package let read: @Sendable (_ memory: UnsafeRawPointer, _ byteCount: Int) -> Float
+
+  package init(
+    operationsPerStep: @escaping @Sendable (Bool) -> Int, multiplyAdd: @escaping @Sendable (Bool, Int) -> Float,
+    read: @escaping @Sendable (UnsafeRawPointer, Int) -> Float
+  ) {
+    self.operationsPerStep = operationsPerStep
+    self.multiplyAdd = multiplyAdd
+    self.read = read
   }
 }

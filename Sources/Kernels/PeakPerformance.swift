@@ -1,50 +1,64 @@
 import Dispatch
-import KernelsPortable
+import Foundation
+import KernelInterface
 import Synchronization
 
-#if arch(x86_64)
-  import KernelsAVX2
-  import KernelsAVX512
-#endif
-
 extension InstructionSet {
-  /// The most floating-point operations per second that this instruction set reaches in 32 bits on all threads of `pool` at
-  /// once: the best of `attempts` runs of a loop of multiply-adds that touches no memory.
-  package func measuredPeak(on pool: WorkerPool, attempts: Int = 5) -> Double {
-    let (operations, loop) = multiplyAddLoop
+  /// The most floating-point operations per second that this instruction set reaches on all threads of `pool` at once:
+  /// the best of `attempts` runs of a loop of multiply-adds that touches no memory.
+  ///
+  /// - Parameter element: With bfloat16 the loop multiplies pairs where attention would; any other type is computed
+  ///   in 32 bits.
+  package func measuredPeak(on pool: WorkerPool, element: KernelElement = .float32, attempts: Int = 5) -> Double {
+    let limits = kernels.limits
+    let pairs = element == .bfloat16 && hasBFloat16Dots
     // About ten milliseconds on a fast core: longer than it takes to start, shorter than a time slice.
-    let rounds = 4_000_000
-    let sink = Atomic<UInt32>(0)
-    var best = 0.0
-    for _ in 0..<max(attempts, 1) {
-      let start = DispatchTime.now().uptimeNanoseconds
-      pool.run(count: pool.workerCount) { _ in
-        sink.wrappingAdd(loop(rounds, 0.5).bitPattern, ordering: .relaxed)
+    let steps = 2_000_000
+    let operations = Double(limits.operationsPerStep(pairs)) * Double(steps) * Double(pool.workerCount)
+    return operations
+      / leastSeconds(attempts, on: pool, tasks: pool.workerCount) { _ in
+        limits.multiplyAdd(pairs, steps)
       }
-      let seconds = Double(DispatchTime.now().uptimeNanoseconds - start) * 1e-9
-      best = max(best, Double(operations) * Double(rounds) * Double(pool.workerCount) / max(seconds, 1e-9))
-    }
-    return best
   }
 
-  private var multiplyAddLoop: (operationsPerRound: Int, run: @Sendable (Int, Float) -> Float) {
-    #if arch(x86_64)
-      switch self {
-      case .portable: break
-      case .avx2:
-        return (
-          KernelsAVX2.MultiplyAddLoop.operationsPerRound, { KernelsAVX2.MultiplyAddLoop.run(rounds: $0, factor: $1) }
-        )
-      case .avx512:
-        return (
-          KernelsAVX512.MultiplyAddLoop.operationsPerRound,
-          { KernelsAVX512.MultiplyAddLoop.run(rounds: $0, factor: $1) }
-        )
-      }
-    #endif
-    return (
-      KernelsPortable.MultiplyAddLoop.operationsPerRound,
-      { KernelsPortable.MultiplyAddLoop.run(rounds: $0, factor: $1) }
-    )
+  /// The most bytes per second that all threads of `pool` together read from memory that no cache holds: the best of
+  /// `attempts` runs over 128 MB in order.
+  package func measuredReadBandwidth(on pool: WorkerPool, attempts: Int = 5) -> Double {
+    let limits = kernels.limits
+    let byteCount = 128 << 20
+    let memory = Memory(byteCount: byteCount)
+    let tasks = pool.workerCount
+    let share = byteCount / tasks & ~4095
+    let seconds = leastSeconds(attempts, on: pool, tasks: tasks) { task in
+      limits.read(memory.base + task * share, share)
+    }
+    return Double(share * tasks) / seconds
+  }
+
+  private func leastSeconds(
+    _ attempts: Int, on pool: WorkerPool, tasks: Int, _ body: @Sendable (Int) -> Float
+  ) -> Double {
+    let sink = Atomic<UInt32>(0)
+    var least = Double.infinity
+    for _ in 0..<max(attempts, 1) {
+      let start = DispatchTime.now().uptimeNanoseconds
+      pool.run(count: tasks) { task in sink.wrappingAdd(body(task).bitPattern, ordering: .relaxed) }
+      least = min(least, Double(DispatchTime.now().uptimeNanoseconds - start) * 1e-9)
+    }
+    return max(least, 1e-9)
+  }
+
+  /// A block of memory whose pages are there.
+  private final class Memory: @unchecked Sendable {
+    let base: UnsafeMutableRawPointer
+
+    init(byteCount: Int) {
+      base = .allocate(byteCount: byteCount, alignment: 4096)
+      memset(base, 1, byteCount)
+    }
+
+    deinit {
+      base.deallocate()
+    }
   }
 }

@@ -59,11 +59,11 @@ extension FlashAttentionArguments {
 }
 
 extension AttentionTiles {
-  /// Tiles whose keys and values stay in a second-level cache of 512 KB or more.
+  /// Tiles whose keys and values, and whose queries and outputs, take half of a second-level cache of 1 MB.
   static func suiting(_ arguments: FlashAttentionArguments, panelRows: Int) -> AttentionTiles {
     let rowBytes = 4 * max(arguments.headSize + arguments.valueSize, 1)
-    let keys = min(max(262_144 / rowBytes / 32 * 32, 32), 256)
-    let panels = max(1, 192 / panelRows)
+    let keys = min(max(131_072 / rowBytes / 32 * 32, 32), 128)
+    let panels = min(max(393_216 / rowBytes / panelRows, 1), max(1, 288 / panelRows))
     return AttentionTiles(queryRows: panels * panelRows, keys: keys)
   }
 }

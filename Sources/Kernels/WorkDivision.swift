@@ -19,8 +19,12 @@ struct WorkDivision: Sendable {
     let sharesItems = arguments.queryLength < tiles.queryRows && group > 1
     rowsPerSpan = arguments.queryLength * (sharesItems ? group : 1)
     spansPerKeyHead = sharesItems ? 1 : group
-    tileRows = tiles.queryRows
-    tilesPerSpan = (rowsPerSpan + tiles.queryRows - 1) / tiles.queryRows
+    // Tiles of about the same size, of whole vectors.
+    let fewest = max(1, (rowsPerSpan + tiles.queryRows - 1) / tiles.queryRows)
+    let widestVector = 16
+    let even = ((rowsPerSpan + fewest - 1) / fewest + widestVector - 1) / widestVector * widestVector
+    tileRows = max(1, min(tiles.queryRows, even))
+    tilesPerSpan = (rowsPerSpan + tileRows - 1) / tileRows
     count = arguments.isEmpty ? 0 : arguments.batch * keyHeads * spansPerKeyHead * tilesPerSpan
   }
 

@@ -19,16 +19,13 @@ enum FeatureProducts<Element: StoredElement> {
     _ keys: FeatureRows, count: Int, next: FeatureRows, query: UnsafePointer<Lanes>,
     square: UnsafeMutablePointer<Lanes>, to scores: UnsafeMutablePointer<Lanes>
   ) {
-    let keysAhead = 16
     let keyBytes = keys.vectors &* Element.vectorBytes
     let nextBytes = next.vectors &* Element.vectorBytes
     var key = 0
     var target = scores
     while key < count {
       for member in 0..<KeyGroup.count {
-        let index = key &+ member
-        prefetch(next.base + index &* next.stride, byteCount: nextBytes)
-        prefetch(keys.base + (index &+ keysAhead) &* keys.stride, byteCount: keyBytes)
+        prefetch(next.base + (key &+ member) &* next.stride, byteCount: nextBytes)
       }
       var sums = KeyGroup(keys.base, first: key, last: count &- 1, stride: keys.stride)
       var part = query
@@ -57,29 +54,32 @@ enum FeatureProducts<Element: StoredElement> {
 
   /// `output = output · rescale + Σ weights[key] · values[key]` for four query rows.
   ///
+  /// The memory of the keys after these, which lie at `next`, is asked for on the way.
   /// `output` holds two vectors of each row, then the next two, and where their number is odd one at the end.
   @inline(never)
   static func weightedValues(
-    _ values: FeatureRows, count: Int, weights: UnsafePointer<Float>, rescale: UnsafePointer<Float>,
+    _ values: FeatureRows, count: Int, next: FeatureRows, weights: UnsafePointer<Float>, rescale: UnsafePointer<Float>,
     output: UnsafeMutablePointer<Lanes>
   ) {
     var target = output
     var part = values
+    var next = next
     while part.vectors >= 2 {
-      add(TwoVectors.self, part, count: count, weights: weights, rescale: rescale, output: target)
+      add(TwoVectors.self, part, count: count, next: next, weights: weights, rescale: rescale, output: target)
       target += 8
       part.base += 2 &* Element.vectorBytes
+      next.base += 2 &* Element.vectorBytes
       part.vectors &-= 2
     }
     if part.vectors > 0 {
-      add(OneVector.self, part, count: count, weights: weights, rescale: rescale, output: target)
+      add(OneVector.self, part, count: count, next: next, weights: weights, rescale: rescale, output: target)
     }
   }
 
   @inline(__always)
   private static func add<Row: PanelRow>(
-    _: Row.Type, _ values: FeatureRows, count: Int, weights: UnsafePointer<Float>, rescale: UnsafePointer<Float>,
-    output: UnsafeMutablePointer<Lanes>
+    _: Row.Type, _ values: FeatureRows, count: Int, next: FeatureRows, weights: UnsafePointer<Float>,
+    rescale: UnsafePointer<Float>, output: UnsafeMutablePointer<Lanes>
   ) {
     var sums = FourRows<Row>(loading: output)
     sums.first.multiply(by: Row(repeating: rescale[0]))
@@ -89,6 +89,7 @@ enum FeatureProducts<Element: StoredElement> {
     let sources = FourSources(weights, first: 0, last: 3, stride: 1)
     var address = values.base
     for key in 0..<count {
+      prefetch(next.base + key &* next.stride, byteCount: Row.vectors &* Element.vectorBytes)
       sums.add(FloatTerms.self, sources, at: 4 &* key, times: Row(Element.self, at: address))
       address += values.stride
     }

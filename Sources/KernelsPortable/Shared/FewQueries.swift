@@ -83,6 +83,8 @@ struct FewQueries {
     let keys = rows(of: problem.key, columns: problem.headSize, first: first, count: count, widened: scratch.keys)
     let values = rows(
       of: problem.value, columns: problem.valueSize, first: first, count: count, widened: scratch.values)
+    var nextKeys = keys.rows
+    nextKeys.base += count &* nextKeys.stride
     for four in 0..<fourCount {
       let query = scratch.query + four &* scratch.queryVectors
       let output = scratch.output + four &* scratch.outputVectors
@@ -104,13 +106,13 @@ struct FewQueries {
       switch values.element {
       case .bfloat16:
         FeatureProducts<StoredBFloat16>.weightedValues(
-          values.rows, count: count, weights: weights, rescale: scratch.rescale, output: output)
+          values.rows, count: count, next: nextKeys, weights: weights, rescale: scratch.rescale, output: output)
       case .float16:
         FeatureProducts<StoredFloat16>.weightedValues(
-          values.rows, count: count, weights: weights, rescale: scratch.rescale, output: output)
+          values.rows, count: count, next: nextKeys, weights: weights, rescale: scratch.rescale, output: output)
       default:
         FeatureProducts<StoredFloat>.weightedValues(
-          values.rows, count: count, weights: weights, rescale: scratch.rescale, output: output)
+          values.rows, count: count, next: nextKeys, weights: weights, rescale: scratch.rescale, output: output)
       }
     }
   }

@@ -13,4 +13,8 @@ package let kernelTable = KernelTable(
     tile.start()
     tile.attend()
     tile.finish()
-  })
+  },
+  limits: KernelLimits(
+    operationsPerStep: { MachineLimits.operationsPerStep(pairs: $0) },
+    multiplyAdd: { MachineLimits.multiplyAdd(pairs: $0, steps: $1) },
+    read: { MachineLimits.read($0, byteCount: $1) }))

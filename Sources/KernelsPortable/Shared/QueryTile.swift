@@ -26,32 +26,46 @@ struct QueryTile {
 
   var hasModifiers: Bool { problem.softcap > 0 || problem.hasBias || problem.hasMask }
 
-  var panelCount: Int { (item.rowCount &+ panelRows &- 1) / panelRows }
+  private var vectorCount: Int { (item.rowCount &+ Lanes.scalarCount &- 1) / Lanes.scalarCount }
 
-  /// Vectors that a panel's rows need: three, or fewer in the last panel.
+  var panelCount: Int { (vectorCount &+ 2) / 3 }
+
+  /// The panels from here on are one vector short of three.
+  private var firstNarrowPanel: Int { vectorCount &- 2 &* panelCount }
+
+  /// Vectors that a panel's rows need: three, or in the last one or two panels two, as one is slow; a single one only
+  /// where there is no other.
   func vectors(inPanel panel: Int) -> Int {
-    min(3, (item.rowCount &- panel &* panelRows &+ Lanes.scalarCount &- 1) / Lanes.scalarCount)
+    if vectorCount == 1 { return 1 }
+    return panel < firstNarrowPanel ? 3 : 2
+  }
+
+  /// The row of the item that is a panel's first.
+  private func firstRow(ofPanel panel: Int) -> Int {
+    (3 &* panel &- max(0, panel &- max(0, firstNarrowPanel))) &* Lanes.scalarCount
   }
 
   /// Lays the query rows out along lanes, scaled, and sets maxima, sums, outputs and key bounds to their start.
   func start() {
     for panel in 0..<panelCount {
       let vectors = vectors(inPanel: panel)
-      for lane in 0..<vectors &* Lanes.scalarCount { setRow(panel &* panelRows &+ lane) }
+      for lane in 0..<vectors &* Lanes.scalarCount {
+        setRow(firstRow(ofPanel: panel) &+ lane, place: panel &* panelRows &+ lane)
+      }
       loadQuery(panel, vectors: vectors)
       let output = scratch.output + panel &* scratch.outputRows &* 3
       for index in 0..<scratch.outputRows &* vectors { output[index] = Lanes(repeating: 0) }
     }
   }
 
-  /// Finds out whose row it is and sets its state; rows past the last repeat it.
-  private func setRow(_ row: Int) {
+  /// Finds out whose row it is and sets its state at `place`; rows past the last repeat it.
+  private func setRow(_ row: Int, place: Int) {
     let (head, query) = (item.firstRow &+ min(row, item.rowCount &- 1))
       .quotientAndRemainder(dividingBy: problem.queryLength)
     let position = RowPosition(head: item.firstHead &+ head, query: query)
-    scratch.positions[row] = position
-    setBounds(row: row, query: query)
-    setSink(row: row, head: position.head)
+    scratch.positions[place] = position
+    setBounds(place: place, query: query)
+    setSink(place: place, head: position.head)
   }
 
   private func loadQuery(_ panel: Int, vectors: Int) {
@@ -85,20 +99,20 @@ struct QueryTile {
   /// The keys that row may see by causality, window, valid length and the item's own range.
   ///
   /// A row that sees none gets bounds that no key satisfies and that widen no panel's range.
-  private func setBounds(row: Int, query: Int) {
+  private func setBounds(place: Int, query: Int) {
     let (first, last) = item.visibleKeys(of: query, in: problem)
     let isEmpty = first >= last
     let firsts = UnsafeMutableRawPointer(scratch.first).assumingMemoryBound(to: Int32.self)
     let lasts = UnsafeMutableRawPointer(scratch.last).assumingMemoryBound(to: Int32.self)
-    firsts[row] = isEmpty ? Int32.max : Int32(truncatingIfNeeded: first)
-    lasts[row] = isEmpty ? Int32.min : Int32(truncatingIfNeeded: last)
+    firsts[place] = isEmpty ? Int32.max : Int32(truncatingIfNeeded: first)
+    lasts[place] = isEmpty ? Int32.min : Int32(truncatingIfNeeded: last)
   }
 
-  private func setSink(row: Int, head: Int) {
+  private func setSink(place: Int, head: Int) {
     let maxima = UnsafeMutableRawPointer(scratch.maximum).assumingMemoryBound(to: Float.self)
     let sums = UnsafeMutableRawPointer(scratch.sum).assumingMemoryBound(to: Float.self)
     let sink = item.sink(ofHead: head, in: problem)
-    (maxima[row], sums[row]) = (sink.maximum / unit, sink.sum)
+    (maxima[place], sums[place]) = (sink.maximum / unit, sink.sum)
   }
 
   /// The keys that some row of the panel sees, and those that all of its rows see.
@@ -121,11 +135,13 @@ struct QueryTile {
     for panel in 0..<panelCount {
       let vectors = vectors(inPanel: panel)
       for vector in 0..<vectors {
-        let firstRow = panel &* panelRows &+ vector &* Lanes.scalarCount
+        let firstRow = firstRow(ofPanel: panel) &+ vector &* Lanes.scalarCount
         let rowCount = min(Lanes.scalarCount, item.rowCount &- firstRow)
         let output = scratch.output + panel &* scratch.outputRows &* 3 + vector
         if let partial = item.partial {
-          storeState(firstRow: firstRow, rowCount: rowCount, to: partial)
+          storeState(
+            place: panel &* panelRows &+ vector &* Lanes.scalarCount, firstRow: firstRow, rowCount: rowCount,
+            to: partial)
           scratch.transposer.store(
             output, vectors: vectors, count: problem.valueSize, .float32, stride: 1, rowCount: rowCount)
         } else {
@@ -152,13 +168,13 @@ struct QueryTile {
   }
 
   /// Stores maxima and sums, and points the transposer behind them.
-  private func storeState(firstRow: Int, rowCount: Int, to partial: UnsafeMutablePointer<Float>) {
+  private func storeState(place: Int, firstRow: Int, rowCount: Int, to partial: UnsafeMutablePointer<Float>) {
     let maxima = UnsafeRawPointer(scratch.maximum).assumingMemoryBound(to: Float.self)
     let sums = UnsafeRawPointer(scratch.sum).assumingMemoryBound(to: Float.self)
     for lane in 0..<rowCount {
       let target = partial + (firstRow &+ lane) &* (problem.valueSize &+ 2)
-      target[0] = maxima[firstRow &+ lane] * unit
-      target[1] = sums[firstRow &+ lane]
+      target[0] = maxima[place &+ lane] * unit
+      target[1] = sums[place &+ lane]
       scratch.transposer.rows[lane] = UnsafeMutableRawPointer(target + 2)
     }
   }

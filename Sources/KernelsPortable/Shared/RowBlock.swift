@@ -75,6 +75,14 @@ struct FourRows<Row: PanelRow>: AccumulatorRows {
   }
 
   @inline(__always)
+  mutating func add(_ other: Self) {
+    first.add(other.first)
+    second.add(other.second)
+    third.add(other.third)
+    fourth.add(other.fourth)
+  }
+
+  @inline(__always)
   mutating func multiply(by row: Row) {
     first.multiply(by: row)
     second.multiply(by: row)
