@@ -43,8 +43,14 @@ public final class Session {
   /// The instruction set that the attention kernels use.
   public var instructionSet: String { InstructionSet.current.rawValue }
 
-  /// The most floating-point operations per second that this session's threads reach together, measured now.
-  public var measuredPeak: Double { InstructionSet.current.measuredPeak(on: workers.pool) }
+  /// The most floating-point operations per second on numbers of a type that this session's threads reach together,
+  /// measured now.
+  public func measuredPeak(of element: ElementType) -> Double {
+    InstructionSet.current.measuredPeak(on: workers.pool, element: element == .bfloat16 ? .bfloat16 : .float32)
+  }
+
+  /// The most bytes per second that this session's threads read together from main memory, measured now.
+  public var measuredReadBandwidth: Double { InstructionSet.current.measuredReadBandwidth(on: workers.pool) }
 
   /// Runs the graph on tensors for its inputs, each under any of the input's names.
   ///

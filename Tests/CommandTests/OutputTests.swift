@@ -134,6 +134,15 @@ import Testing
     #expect(figures["peak_gflops"] as? Double ?? 0 > 0)
   }
 
+  @Test func theBenchmarkOfFewQueriesTellsTheBandwidth() throws {
+    let run = try CommandRun(
+      "bench", "attention", "--heads", "2", "--query-length", "1", "--key-length", "64", "--head-dim", "16", "--repeat",
+      "1", "--json")
+    let figures = try object(run.output)
+    #expect(figures["bytes_per_second"] as? Double ?? 0 > 0)
+    #expect(figures["peak_bytes_per_second"] as? Double ?? 0 > 0)
+  }
+
   @Test func theModelBenchmarkHasTheFixedKeys() throws {
     let run = try CommandRun(
       "bench", "model", graph("gpt2.onnx"), "--inputs", graph("gpt2.npz"), "--repeat", "1", "--json")

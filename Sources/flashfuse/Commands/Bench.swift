@@ -45,11 +45,15 @@ struct BenchAttention: ParsableCommand {
     let session = Session(graph, options: options.session)
     let measured = try Measurement(of: session, inputs: inputs, repeats: options.repeat, progress: progress)
     progress.begin("measuring the peak of multiply-adds")
-    let peak = session.measuredPeak
+    let peak = session.measuredPeak(of: workload.element)
+    // Few queries are bound by reading keys and values, not by arithmetic.
+    let bandwidth = workload.queryLength < 16 ? session.measuredReadBandwidth : nil
     progress.finish()
     let figures = BenchFigures(
       medianSeconds: measured.medianSeconds, minSeconds: measured.leastSeconds,
       gflops: workload.operations / measured.medianSeconds * 1e-9, peakGflops: peak * 1e-9,
+      bytesPerSecond: bandwidth == nil ? nil : workload.keyAndValueBytes / measured.medianSeconds,
+      peakBytesPerSecond: bandwidth,
       extraBytes: measured.statistics.scratchBytes, activationBytes: nil, threads: session.threads,
       instructionSet: session.instructionSet)
     if options.json { try JSONOutput.print(figures) } else { figures.printText() }
@@ -94,6 +98,7 @@ struct BenchModel: ParsableCommand {
     progress.finish()
     let figures = BenchFigures(
       medianSeconds: measured.medianSeconds, minSeconds: measured.leastSeconds, gflops: nil, peakGflops: nil,
+      bytesPerSecond: nil, peakBytesPerSecond: nil,
       extraBytes: measured.statistics.scratchBytes, activationBytes: measured.statistics.activationBytes,
       threads: session.threads, instructionSet: session.instructionSet)
     if options.json { try JSONOutput.print(figures) } else { figures.printText() }
@@ -114,4 +119,11 @@ struct RepeatOptions: ParsableArguments {
   }
 
   var session: Session.Options { .init(threads: threads) }
+}
+
+extension AttentionWorkload {
+  /// What has to be read at least, besides queries.
+  fileprivate var keyAndValueBytes: Double {
+    Double(batch) * Double(keyHeads) * Double(keyLength) * Double(headSize + valueSize) * Double(element.byteCount)
+  }
 }

@@ -31,6 +31,9 @@ struct BenchFigures: Encodable {
   /// Of an attention, counting only scores that are not masked.
   let gflops: Double?
   let peakGflops: Double?
+  /// Of an attention of few queries: keys and values read.
+  let bytesPerSecond: Double?
+  let peakBytesPerSecond: Double?
   let extraBytes: Int
   /// Of a model.
   let activationBytes: Int?
@@ -43,6 +46,12 @@ struct BenchFigures: Encodable {
     if let gflops, let peakGflops {
       let share = Int((100 * gflops / max(peakGflops, 1e-9)).rounded())
       print("speed         \(Figures.number(gflops)) GFLOP/s, \(share) % of the peak of \(Figures.number(peakGflops))")
+    }
+    if let bytesPerSecond, let peakBytesPerSecond {
+      let share = Int((100 * bytesPerSecond / max(peakBytesPerSecond, 1e-9)).rounded())
+      print(
+        "reading       \(Figures.number(bytesPerSecond * 1e-9)) GB/s of keys and values, \(share) % of the bandwidth of "
+          + "\(Figures.number(peakBytesPerSecond * 1e-9))")
     }
     if let activationBytes { print("peak values   \(Figures.bytes(activationBytes))") }
     print("scratch       \(Figures.bytes(extraBytes))")
