@@ -85,7 +85,7 @@ def gpt2():
 def llama():
     return LanguageModel(transformers.LlamaForCausalLM(transformers.LlamaConfig(
         vocab_size=VOCABULARY, hidden_size=48, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
-        intermediate_size=96, max_position_embeddings=64, attn_implementation="eager",
+        intermediate_size=96, max_position_embeddings=512, attn_implementation="eager",
         bos_token_id=0, eos_token_id=0)))
 
 
@@ -118,7 +118,7 @@ GRAPHS = {
                   further_inputs={"long": lambda: tokens(1, 512, 60)}),
     "gpt2": Graph(gpt2, lambda: tokens(2, 24, 5), "logits"),
     "gpt2-opset23": Graph(gpt2, lambda: tokens(2, 24, 5), "logits", opset=23, dynamo=True),
-    "llama": Graph(llama, lambda: tokens(2, 24, 5), "logits"),
+    "llama": Graph(llama, lambda: tokens(2, 24, 5), "logits", further_inputs={"long": lambda: tokens(1, 320, 40)}),
     "vit": Graph(vit, lambda: pixels(2), "last_hidden_state"),
     "vit-attention": Graph(lambda: vit("sdpa"), lambda: pixels(2), "last_hidden_state", opset=23, dynamo=True),
     "classifier": Graph(Classifier, lambda: pixels(2), "probabilities"),
