@@ -43,7 +43,7 @@ struct ONNXEmitter {
     case is Parameter:
       throw ModelError.invalid("the input '\(node.name)' is not in the file")
     case let constant as Constant:
-      append("Constant", [], node, attributes: [try Onnx_AttributeProto("value", .tensor(constant.tensor))])
+      try append("Constant", [], node, attributes: [try Onnx_AttributeProto("value", .tensor(constant.tensor))])
     default:
       try locating(node.label) { try emitSpelled(node, of: graph) }
     }
@@ -55,7 +55,7 @@ struct ONNXEmitter {
   ) throws {
     operatorSets[domain] = operatorSets[domain] ?? 1
     let inputs = try node.inputs.map { try $0.map(name) ?? "" }
-    append(type, domain: domain, inputs, node, attributes: attributes)
+    try append(type, domain: domain, inputs, node, attributes: attributes)
   }
 
   /// Adds a node that gives `value` a further name.
@@ -104,7 +104,7 @@ struct ONNXEmitter {
       inputs = Array(inputs.prefix(moved.moves.map(\.input).min() ?? inputs.count))
     }
     if spelling.type == "Split" && version < 18 { attributes.removeAll { $0.name == "num_outputs" } }
-    append(
+    try append(
       spelling.type, domain: spelling.domain, try inputs.map { try $0.map(name) ?? "" }, node,
       attributes: try attributes.map { try Onnx_AttributeProto($0.name, $0.value) })
   }
@@ -135,12 +135,15 @@ struct ONNXEmitter {
 
   private mutating func append(
     _ type: String, domain: String = "", _ inputs: [String], _ node: Node, attributes: [Onnx_AttributeProto]
-  ) {
+  ) throws {
     var proto = Onnx_NodeProto()
     proto.opType = type
     if !domain.isEmpty { proto.domain = domain }
     proto.input = Array(inputs.prefix((inputs.lastIndex { !$0.isEmpty } ?? -1) + 1))
     proto.attribute = attributes
+    if !(node.operation is Constant) {
+      proto.metadataProps = try Onnx_StringStringEntryProto.provenance(of: node.origin)
+    }
     let base = node.name.isEmpty ? type : node.name
     proto.name = unused(base, &usedNodeNames)
     for value in node.values {
