@@ -20,7 +20,8 @@ extension FusionLog {
     encoder.nonConformingFloatEncodingStrategy = .convertToString(
       positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
     let log = EncodedLog(
-      flashfuse: FlashFuseVersion.current, model: model, format: format, passes: passes, decisions: decisions)
+      flashfuse: FlashFuseVersion.current, model: model, format: format, passes: passes, decisions: decisions,
+      switchedOff: switchedOff.isEmpty ? nil : switchedOff)
     return try encoder.encode(log) + Data("\n".utf8)
   }
 }
@@ -31,6 +32,12 @@ private struct EncodedLog: Encodable {
   let format: String
   let passes: [FusionLog.PassSummary]
   let decisions: [FusionDecision]
+  let switchedOff: [String]?
+
+  private enum CodingKeys: String, CodingKey {
+    case flashfuse, model, format, passes, decisions
+    case switchedOff = "switched_off"
+  }
 }
 
 extension FusionLog.PassSummary: Encodable {

@@ -22,6 +22,8 @@ public struct FusionLog: Sendable {
 
   public internal(set) var passes: [PassSummary] = []
   public internal(set) var decisions: [FusionDecision] = []
+  /// The names of passes that did not run because a switch file turned them off.
+  public internal(set) var switchedOff: [String] = []
 
   public init() {}
 }
@@ -29,12 +31,26 @@ public struct FusionLog: Sendable {
 /// Passes in the order in which they run.
 public struct FusionPipeline: Sendable {
   public var passes: [any FusionPass]
+  private var switchedOff: [String] = []
 
   public init(_ passes: [any FusionPass]) { self.passes = passes }
+
+  /// The passes that `switches` leaves on, in the order of their priorities; passes without one keep their order.
+  public func applying(_ switches: FusionSwitches) -> FusionPipeline {
+    let running = passes.enumerated().filter { switches.isOn($0.element.name) }
+    let ordered = running.sorted { first, second in
+      let (one, other) = (switches.rank(of: first.element.name), switches.rank(of: second.element.name))
+      return (one.section, one.priority, first.offset) < (other.section, other.priority, second.offset)
+    }
+    var result = FusionPipeline(ordered.map(\.element))
+    result.switchedOff = switchedOff + passes.map(\.name).filter { !switches.isOn($0) }
+    return result
+  }
 
   /// Runs every pass on `graph`, removes what is no longer used, and returns what was decided.
   public func run(on graph: inout Graph) throws -> FusionLog {
     var log = FusionLog()
+    log.switchedOff = switchedOff
     for pass in passes {
       var draft = graph
       let decisions = try pass.run(on: &draft)

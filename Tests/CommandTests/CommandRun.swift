@@ -7,14 +7,17 @@ struct CommandRun {
   let output: String
   let errors: String
 
-  /// Runs the executable that was built beside the tests.
-  init(_ arguments: String..., environment: [String: String] = [:]) throws {
-    try self.init(arguments, environment: environment)
+  /// Runs the executable that was built beside the tests, in `folder` or one of its own.
+  init(_ arguments: String..., in folder: TemporaryDirectory? = nil, environment: [String: String] = [:]) throws {
+    try self.init(arguments, in: folder, environment: environment)
   }
 
-  init(_ arguments: [String], environment: [String: String] = [:]) throws {
+  init(_ arguments: [String], in folder: TemporaryDirectory? = nil, environment: [String: String] = [:]) throws {
     let process = Process()
+    let folder = try folder ?? TemporaryDirectory()
+    defer { withExtendedLifetime(folder) {} }
     process.executableURL = try Self.executable()
+    process.currentDirectoryURL = URL(fileURLWithPath: folder.path)
     process.arguments = arguments
     process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     let (output, errors) = (Pipe(), Pipe())

@@ -85,13 +85,14 @@ struct BenchModel: ParsableCommand {
   static let configuration = CommandConfiguration(commandName: "model", abstract: "Measure a whole model.")
 
   @OptionGroup var model: ModelArgument
+  @OptionGroup var fusion: FusionOptions
   @OptionGroup var inputs: InputOptions
   @Flag(help: "Run the model as it is.") var noFuse = false
   @OptionGroup var options: RepeatOptions
 
   mutating func run() throws {
     let progress = Progress("reading \(model.fileName)")
-    let result = try FusedModel(model.model, fuses: !noFuse)
+    let result = try FusedModel(model.model, fuses: !noFuse, pipeline: fusion.pipeline())
     let (tensors, _) = try inputs.read(for: result.document.graph)
     let session = Session(result.fused, options: options.session)
     let measured = try Measurement(of: session, inputs: tensors, repeats: options.repeat, progress: progress)

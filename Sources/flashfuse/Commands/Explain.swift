@@ -7,13 +7,14 @@ struct Explain: ParsableCommand {
     abstract: "Show every softmax of a model, whether its attention is fused, and why not.")
 
   @OptionGroup var model: ModelArgument
+  @OptionGroup var fusion: FusionOptions
 
   @Flag(help: "Print the decision log as JSON.")
   var json = false
 
   mutating func run() throws {
     let progress = Progress("reading and fusing \(model.fileName)")
-    let result = try FusedModel(model.model)
+    let result = try FusedModel(model.model, pipeline: fusion.pipeline())
     progress.finish()
     if json {
       JSONOutput.write(try result.log.json(model: model.fileName, format: result.document.format))

@@ -12,6 +12,7 @@ struct Fuse: ParsableCommand {
       """)
 
   @OptionGroup var model: ModelArgument
+  @OptionGroup var fusion: FusionOptions
 
   @Option(
     name: .shortAndLong,
@@ -29,11 +30,21 @@ struct Fuse: ParsableCommand {
       """, valueName: "onnx|microsoft|function"))
   var attentionOp: AttentionOperatorArgument?
 
+  @Option(
+    name: [.customLong("export-compile-stat"), .customLong("export_compile_stat")],
+    help: ArgumentHelp(
+      """
+      When to add the number of fusions to fusion_result.json in the current folder (below $ASCEND_WORK_PATH where that is \
+      set): 0 never, 1 at the end, which is the default, 2 before anything else is written.
+      """, valueName: "0|1|2"))
+  var exportCompileStat: CompileStatistics?
+
   mutating func run() throws {
     let progress = Progress("reading and fusing \(model.fileName)")
     defer { progress.finish() }
-    let result = try FusedModel(model.model)
+    let result = try FusedModel(model.model, pipeline: fusion.pipeline())
     progress.begin("writing")
+    if exportCompileStat == .afterFusing { try exportStatistics(result.log) }
     if let output {
       let options = WriteOptions(attentionOperator: attentionOp?.value)
       try result.document.write(result.fused, to: output, options: options)
@@ -43,8 +54,18 @@ struct Fuse: ParsableCommand {
       try file.add(log, chunks: [try result.log.json(model: model.fileName, format: result.document.format)])
       try file.commit()
     }
+    if exportCompileStat ?? .atExit == .atExit { try exportStatistics(result.log) }
     progress.finish()
     print("\(model.fileName): \(Explanation(log: result.log).headline)")
+  }
+
+  /// Writes `fusion_result.json`; that it can't be written is an error only where it was asked for.
+  private func exportStatistics(_ log: FusionLog) throws {
+    do {
+      try FusionResultFile().add(log)
+    } catch let error as ModelError where exportCompileStat == nil {
+      FileHandle.standardError.write(Data("warning: \(error.message)\n".utf8))
+    }
   }
 }
 

@@ -14,6 +14,7 @@ struct Run: ParsableCommand {
       """)
 
   @OptionGroup var model: ModelArgument
+  @OptionGroup var fusion: FusionOptions
   @OptionGroup var inputs: InputOptions
 
   @Option(help: ArgumentHelp("Where to write the outputs, under their names.", valueName: "out.npz"))
@@ -42,7 +43,7 @@ struct Run: ParsableCommand {
   mutating func run() throws {
     let progress = Progress("reading \(model.fileName)")
     defer { progress.finish() }
-    let result = try FusedModel(model.model, fuses: !noFuse)
+    let result = try FusedModel(model.model, fuses: !noFuse, pipeline: fusion.pipeline())
     let (tensors, random) = try inputs.read(for: result.document.graph)
     let main = try ModelRun(
       result.fused, inputs: tensors, options: options.session, isTimed: compare, progress: progress)

@@ -20,11 +20,12 @@ struct FusedModel {
   let fused: Graph
   let log: FusionLog
 
-  /// Reads the model at `path`; where `fuses` is false its graph stays as it is, and nothing is decided.
-  init(_ path: String, fuses: Bool = true) throws {
+  /// Reads the model at `path` and runs `pipeline` on it; where `fuses` is false its graph stays as it is, and nothing is
+  /// decided.
+  init(_ path: String, fuses: Bool = true, pipeline: FusionPipeline = .standard) throws {
     document = try Document.read(path: path)
     var graph = document.graph
-    log = fuses ? try FusionPipeline.standard.run(on: &graph) : FusionLog()
+    log = fuses ? try pipeline.run(on: &graph) : FusionLog()
     fused = graph
   }
 }

@@ -13,6 +13,7 @@ struct Explanation {
 
   /// One sentence: `10 of 12 attentions fused; 2 declined: scores-used-elsewhere (2)`.
   var headline: String {
+    if log.switchedOff.contains(Self.attentionPass) { return "\(Self.attentionPass) is switched off" }
     let (fused, declined, already) = (count(.fused), count(.declined), count(.alreadyFused))
     let total = fused + declined + already
     var parts: [String] = []
