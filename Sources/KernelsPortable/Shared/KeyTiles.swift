@@ -100,16 +100,24 @@ extension QueryTile {
     Products<Row, FloatTerms>.scores(
       matrix(problem.key, columns: problem.headSize, widened: scratch.keys, tile),
       count: tile.count, headSize: problem.headSize,
-      query: scratch.query + rows &* problem.headSize, scores: scratch.scores)
+      query: scratch.query + rows &* problem.headSize, scores: scratch.scores, highest: scratch.highest)
     modify(tile)
     OnlineSoftmax<Row>.update(
-      scores: scratch.scores, count: tile.count, unit: 1,
+      scores: scratch.scores, count: tile.count, unit: 1, highest: isModified(tile) ? nil : scratch.highest,
       maximum: scratch.maximum + rows, sum: scratch.sum + rows, rescale: scratch.rescale)
     Products<Row, FloatTerms>.weightedValues(
       matrix(problem.value, columns: problem.valueSize, widened: scratch.values, tile),
       count: tile.count, valueSize: problem.valueSize,
       weights: scratch.scores, rescale: scratch.rescale, output: scratch.output + rows &* scratch.outputRows)
   }
+
+  /// Whether keys of the tile are outside the bounds of some rows.
+  private func hasHiddenKeys(_ tile: PanelTile) -> Bool {
+    tile.firstKey < tile.visible.openFirst || tile.firstKey &+ tile.count > tile.visible.openLast
+  }
+
+  /// Whether `modify` changes scores.
+  func isModified(_ tile: PanelTile) -> Bool { hasModifiers || hasHiddenKeys(tile) }
 
   /// Soft cap, bias, mask, key bounds, in this order.
   func modify(_ tile: PanelTile) {
@@ -123,7 +131,7 @@ extension QueryTile {
       mask.copy(in: tile, of: self, to: scratch.modifier)
       modifiers.mask(scratch.modifier, isShared: mask.isShared, replacement: problem.maskedScore)
     }
-    if tile.firstKey < tile.visible.openFirst || tile.firstKey &+ tile.count > tile.visible.openLast {
+    if hasHiddenKeys(tile) {
       modifiers.hide(
         outside: tile.visible, firstKey: tile.firstKey,
         first: scratch.first + tile.panel &* 3, last: scratch.last + tile.panel &* 3)

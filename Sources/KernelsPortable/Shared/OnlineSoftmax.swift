@@ -5,14 +5,17 @@
 enum OnlineSoftmax<Row: PanelRow> {
   /// Replaces the scores by `e^(unit · (score − maximum))`, updates `maximum` and `sum`, and writes to `rescale` the
   /// factor `e^(unit · (old maximum − new maximum))` by which what was accumulated before has to be multiplied.
+  ///
+  /// - Parameter highest: The largest score of each row, or nil to look for it.
   @inline(never)
   static func update(
-    scores: UnsafeMutablePointer<Lanes>, count: Int, unit: Float,
+    scores: UnsafeMutablePointer<Lanes>, count: Int, unit: Float, highest: UnsafePointer<Lanes>?,
     maximum: UnsafeMutablePointer<Lanes>, sum: UnsafeMutablePointer<Lanes>, rescale: UnsafeMutablePointer<Lanes>
   ) {
     let exponent = unit * binaryLogarithmOfE
     let end = scores + count &* Row.vectors
-    let reference = raiseMaximum(scores, end: end, exponent: exponent, maximum: maximum, rescale: rescale)
+    let reference = raiseMaximum(
+      scores, end: end, highest: highest, exponent: exponent, maximum: maximum, rescale: rescale)
     var total = Row(repeating: 0)
     var row = scores
     while row < end {
@@ -30,12 +33,13 @@ enum OnlineSoftmax<Row: PanelRow> {
   /// The sum is that of the rounded weights, so that rounding all of them alike changes nothing.
   @inline(never)
   static func updatePairs(
-    scores: UnsafeMutablePointer<Lanes>, count: Int, unit: Float,
+    scores: UnsafeMutablePointer<Lanes>, count: Int, unit: Float, highest: UnsafePointer<Lanes>?,
     maximum: UnsafeMutablePointer<Lanes>, sum: UnsafeMutablePointer<Lanes>, rescale: UnsafeMutablePointer<Lanes>
   ) {
     let exponent = unit * binaryLogarithmOfE
     let end = scores + count &* Row.vectors
-    let reference = raiseMaximum(scores, end: end, exponent: exponent, maximum: maximum, rescale: rescale)
+    let reference = raiseMaximum(
+      scores, end: end, highest: highest, exponent: exponent, maximum: maximum, rescale: rescale)
     let pairOfOnes = Float(bitPattern: 0x3f80_3f80)
     var total = Row(repeating: 0)
     var row = scores
@@ -57,15 +61,19 @@ enum OnlineSoftmax<Row: PanelRow> {
   /// Returns what is to be subtracted from the scores.
   @inline(__always)
   private static func raiseMaximum(
-    _ scores: UnsafeMutablePointer<Lanes>, end: UnsafeMutablePointer<Lanes>, exponent: Float,
-    maximum: UnsafeMutablePointer<Lanes>, rescale: UnsafeMutablePointer<Lanes>
+    _ scores: UnsafeMutablePointer<Lanes>, end: UnsafeMutablePointer<Lanes>, highest: UnsafePointer<Lanes>?,
+    exponent: Float, maximum: UnsafeMutablePointer<Lanes>, rescale: UnsafeMutablePointer<Lanes>
   ) -> Row {
     let old = Row(loading: maximum)
     var new = old
-    var row = scores
-    while row < end {
-      new.formMaximum(with: Row(loading: row))
-      row += Row.vectors
+    if let highest {
+      new.formMaximum(with: Row(loading: highest))
+    } else {
+      var row = scores
+      while row < end {
+        new.formMaximum(with: Row(loading: row))
+        row += Row.vectors
+      }
     }
     new.store(to: maximum)
 

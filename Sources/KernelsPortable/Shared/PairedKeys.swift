@@ -48,7 +48,8 @@ extension QueryTile {
       Matrix(
         base: address.assumingMemoryBound(to: Float.self), rowStride: problem.key.rowStride / 2, columnStride: 1),
       count: tile.count, headSize: problem.headSize / 2,
-      query: scratch.query + rows &* problem.headSize, scores: scratch.scores)
+      query: scratch.query + rows &* problem.headSize, scores: scratch.scores,
+      highest: scratch.highest)
     if hasModifiers {
       let scale = Lanes(repeating: problem.scale)
       for index in 0..<tile.count &* tile.vectors { scratch.scores[index] *= scale }
@@ -59,7 +60,7 @@ extension QueryTile {
       scratch.scores[index] = Lanes(repeating: -.infinity)
     }
     OnlineSoftmax<Row>.updatePairs(
-      scores: scratch.scores, count: 2 &* pairs, unit: unit,
+      scores: scratch.scores, count: 2 &* pairs, unit: unit, highest: isModified(tile) ? nil : scratch.highest,
       maximum: scratch.maximum + rows, sum: scratch.sum + rows, rescale: scratch.rescale)
     let firstPair = (tile.firstKey &- tile.loadedFrom) / 2
     Products<Row, BFloat16PairTerms>.weightedValues(

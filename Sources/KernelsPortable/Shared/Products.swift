@@ -12,22 +12,27 @@ struct Matrix {
 enum Products<Row: PanelRow, Terms: ProductTerms> {
   /// `scores[key] = Σ key[feature] · query[feature]` for the first `count` rows of `keys`.
   ///
-  /// Writes whole register tiles: up to `RowBlock.count − 1` rows of `scores` past the last are overwritten.
+  /// Writes whole register tiles: up to `RowBlock.count − 1` rows of `scores` past the last are overwritten. `highest`
+  /// gets each query's largest score, or −∞ where there is nothing but NaN.
   @inline(never)
   static func scores(
     _ keys: Matrix, count: Int, headSize: Int,
-    query: UnsafePointer<Lanes>, scores: UnsafeMutablePointer<Lanes>
+    query: UnsafePointer<Lanes>, scores: UnsafeMutablePointer<Lanes>, highest: UnsafeMutablePointer<Lanes>
   ) {
+    var largest = Row(repeating: -.infinity)
     var key = 0
     var target = scores
     while key < count {
       let sources = RowBlock<Row>.Sources(keys.base, first: key, last: count &- 1, stride: keys.rowStride)
       var sums = RowBlock<Row>(repeating: 0)
       accumulate(&sums, sources, step: keys.columnStride, panel: query, count: headSize)
+      // Rows past the last key repeat it.
+      sums.raise(&largest)
       sums.store(to: target)
       target += RowBlock<Row>.count &* Row.vectors
       key &+= RowBlock<Row>.count
     }
+    largest.store(to: highest)
   }
 
   /// `output[column] = output[column] · rescale + Σ value[key][column] · weights[key]` over `count` keys.

@@ -11,6 +11,8 @@ protocol AccumulatorRows {
   func store(to pointer: UnsafeMutablePointer<Lanes>)
   mutating func add<Terms: ProductTerms>(_: Terms.Type, _ sources: Sources, at offset: Int, times row: Row)
   mutating func multiply(by row: Row)
+  /// Raises `row` to the largest of the rows.
+  func raise(_ row: inout Row)
 }
 
 /// Where the scalars of each row of a register tile are read from.
@@ -83,6 +85,14 @@ struct FourRows<Row: PanelRow>: AccumulatorRows {
   }
 
   @inline(__always)
+  func raise(_ row: inout Row) {
+    row.formMaximum(with: first)
+    row.formMaximum(with: second)
+    row.formMaximum(with: third)
+    row.formMaximum(with: fourth)
+  }
+
+  @inline(__always)
   mutating func multiply(by row: Row) {
     first.multiply(by: row)
     second.multiply(by: row)
@@ -130,6 +140,12 @@ struct EightRows<Row: PanelRow>: AccumulatorRows {
   mutating func add<Terms: ProductTerms>(_: Terms.Type, _ sources: EightSources, at offset: Int, times row: Row) {
     upper.add(Terms.self, sources.upper, at: offset, times: row)
     lower.add(Terms.self, sources.lower, at: offset, times: row)
+  }
+
+  @inline(__always)
+  func raise(_ row: inout Row) {
+    upper.raise(&row)
+    lower.raise(&row)
   }
 
   @inline(__always)

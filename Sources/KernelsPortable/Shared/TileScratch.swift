@@ -17,6 +17,8 @@ struct TileScratch {
   let scores: UnsafeMutablePointer<Lanes>
   /// What a bias or a mask holds for those scores.
   let modifier: UnsafeMutablePointer<Lanes>
+  /// The largest scores of one key tile.
+  let highest: UnsafeMutablePointer<Lanes>
   /// The panel's factor for what was accumulated before this tile.
   let rescale: UnsafeMutablePointer<Lanes>
   /// Per query row: running maximum and sum, and the keys `first ..< last` that may be visible.
@@ -45,6 +47,7 @@ struct TileScratch {
     output = carve(sizes.output).assumingMemoryBound(to: Lanes.self)
     scores = carve(sizes.scores).assumingMemoryBound(to: Lanes.self)
     modifier = carve(sizes.modifier).assumingMemoryBound(to: Lanes.self)
+    highest = carve(sizes.panelRow).assumingMemoryBound(to: Lanes.self)
     rescale = carve(sizes.panelRow).assumingMemoryBound(to: Lanes.self)
     maximum = carve(sizes.perRow).assumingMemoryBound(to: Lanes.self)
     sum = carve(sizes.perRow).assumingMemoryBound(to: Lanes.self)
@@ -98,7 +101,9 @@ struct ScratchSizes {
 
   var total: Int {
     func rounded(_ bytes: Int) -> Int { (bytes &+ 63) & ~63 }
-    let panelParts = rounded(query) &+ rounded(output) &+ rounded(scores) &+ rounded(modifier) &+ rounded(panelRow)
+    let panelParts =
+      rounded(query) &+ rounded(output) &+ rounded(scores) &+ rounded(modifier)
+      &+ 2 &* rounded(panelRow)
     return panelParts &+ 4 &* rounded(perRow) &+ rounded(positions) &+ rounded(addresses) &+ rounded(square)
       &+ rounded(keys) &+ rounded(values)
   }
