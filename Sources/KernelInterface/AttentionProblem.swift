@@ -1,7 +1,9 @@
 /// A four-dimensional operand as the kernels read it: already checked, strides in elements.
 package struct ResolvedOperand: @unchecked Sendable {
-  package var base: UnsafeRawPointer
-  package var element: KernelElement
+  package let base: UnsafeRawPointer
+  package let element: KernelElement
+  /// The size of one element, so that kernels needn't ask for it row by row.
+  package let elementBytes: Int
   package var batchStride: Int
   package var headStride: Int
   package var rowStride: Int
@@ -13,6 +15,7 @@ package struct ResolvedOperand: @unchecked Sendable {
   ) {
     self.base = base
     self.element = element
+    elementBytes = element.byteCount
     self.batchStride = batchStride
     self.headStride = headStride
     self.rowStride = rowStride

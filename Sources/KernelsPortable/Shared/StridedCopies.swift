@@ -75,6 +75,6 @@ private func areAll<Element: StoredElement>(
 extension ResolvedOperand {
   /// Where a row begins.
   func address(batch: Int, head: Int, row: Int) -> UnsafeRawPointer {
-    base + (batch &* batchStride &+ head &* headStride &+ row &* rowStride) &* element.byteCount
+    base + (batch &* batchStride &+ head &* headStride &+ row &* rowStride) &* elementBytes
   }
 }

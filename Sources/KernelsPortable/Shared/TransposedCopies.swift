@@ -53,13 +53,14 @@ struct LaneTransposer {
     _ source: UnsafePointer<Lanes>, vectors: Int, count: Int, _ element: KernelElement, stride: Int, rowCount: Int
   ) {
     let block = UnsafeRawPointer(square).assumingMemoryBound(to: Float.self)
+    let step = stride &* element.byteCount
     var done = 0
     while done < count {
       for index in 0..<Lanes.scalarCount { square[index] = source[(done &+ index) &* vectors] }
       transpose(square)
       let rest = min(Lanes.scalarCount, count &- done)
       for row in 0..<rowCount {
-        let target = rows[row] + done &* stride &* element.byteCount
+        let target = rows[row] + done &* step
         let isWhole = stride == 1 && rest == Lanes.scalarCount
         if isWhole, case .float32 = element {
           target.storeBytes(of: square[row], as: Lanes.self)
