@@ -1,4 +1,5 @@
 import GraphIR
+import Logging
 
 /// A pass over a graph that replaces what it recognises and records every decision.
 public protocol FusionPass: Sendable {
@@ -48,7 +49,11 @@ public struct FusionPipeline: Sendable {
   }
 
   /// Runs every pass on `graph`, removes what is no longer used, and returns what was decided.
+  ///
+  /// Every decision is also a debug line of the logger `flashfuse.fusion`, and every pass an info line, worded as people
+  /// who grep the logs of Ascend's graph engine know them.
   public func run(on graph: inout Graph) throws -> FusionLog {
+    let logger = Logger(label: "flashfuse.fusion")
     var log = FusionLog()
     log.switchedOff = switchedOff
     for pass in passes {
@@ -59,8 +64,24 @@ public struct FusionPipeline: Sendable {
       let declined = decisions.count { $0.verdict == .declined }
       log.passes.append(.init(name: pass.name, matched: fused + declined, fused: fused))
       log.decisions += decisions
+      for decision in decisions { logger.debug("\(decision.logLine)") }
+      logger.info(
+        "GraphId[0], GraphFusionPass[\(pass.name)]: pattern=\(pass.name), matched_times=\(fused + declined), effected_times=\(fused)"
+      )
     }
     graph.removeUnused()
     return log
+  }
+}
+
+extension FusionDecision {
+  /// The decision in one line.
+  fileprivate var logLine: String {
+    switch verdict {
+    case .fused: "[REPLACE] \(pass): \(anchor) -> \(result ?? "")"
+    case .declined: "[MATCH][FOUND] \(pass): \(anchor): not replaced: \(reason?.code ?? "")"
+    case .alreadyFused: "[MATCH][CAPTURED] \(pass): \(anchor): already fused"
+    case .notAttention: "[MATCH][MISS] \(pass): \(anchor): \(reason?.code ?? "")"
+    }
   }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Logging
 import Rewriting
 import Runtime
 import Tensors
@@ -22,11 +23,23 @@ struct FlashFuse: ParsableCommand {
   static func main() {
     // A reader that stops early, as `head` does, is no error of ours to report.
     signal(SIGPIPE, SIG_DFL)
+    startLogging()
     do {
       var command = try parseAsRoot()
       try command.run()
     } catch {
       exit(with: error)
+    }
+  }
+
+  /// Sends log lines to standard error from the level on that `FLASHFUSE_LOG_LEVEL` names; warnings where it names none.
+  private static func startLogging() {
+    let name = ProcessInfo.processInfo.environment["FLASHFUSE_LOG_LEVEL"] ?? ""
+    let level = Logger.Level(rawValue: name.lowercased()) ?? .warning
+    LoggingSystem.bootstrap { label in
+      var handler = StreamLogHandler.standardError(label: label)
+      handler.logLevel = level
+      return handler
     }
   }
 
