@@ -50,8 +50,8 @@ public struct FusionPipeline: Sendable {
 
   /// Runs every pass on `graph`, removes what is no longer used, and returns what was decided.
   ///
-  /// Every decision is also a debug line of the logger `flashfuse.fusion`, and every pass an info line, worded as people
-  /// who grep the logs of Ascend's graph engine know them.
+  /// Every decision and every pass is also a debug line of the logger `flashfuse.fusion`, worded as people who grep the logs
+  /// of Ascend's graph engine know them.
   public func run(on graph: inout Graph) throws -> FusionLog {
     let logger = Logger(label: "flashfuse.fusion")
     var log = FusionLog()
@@ -65,7 +65,7 @@ public struct FusionPipeline: Sendable {
       log.passes.append(.init(name: pass.name, matched: fused + declined, fused: fused))
       log.decisions += decisions
       for decision in decisions { logger.debug("\(decision.logLine)") }
-      logger.info(
+      logger.debug(
         "GraphId[0], GraphFusionPass[\(pass.name)]: pattern=\(pass.name), matched_times=\(fused + declined), effected_times=\(fused)"
       )
     }
