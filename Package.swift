@@ -24,12 +24,13 @@ let package = Package(
     .target(name: "GraphIR", dependencies: ["Tensors"]),
     .target(name: "Operations", dependencies: ["GraphIR"]),
     .target(name: "Rewriting", dependencies: ["GraphIR", .product(name: "Logging", package: "swift-log")]),
-    .target(name: "Fusion", dependencies: ["Rewriting", "Operations"]),
+    .target(
+      name: "Fusion",
+      dependencies: ["Rewriting", "Operations", .product(name: "OrderedCollections", package: "swift-collections")]),
     .target(
       name: "Formats",
       dependencies: [
         "GraphIR", "Operations", "CLibXML2",
-        .product(name: "OrderedCollections", package: "swift-collections"),
         .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ],
       exclude: ["ONNX/Protobuf/onnx.proto"]),

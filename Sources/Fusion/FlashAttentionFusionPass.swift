@@ -1,5 +1,6 @@
 import GraphIR
 import Operations
+import OrderedCollections
 import Rewriting
 import Tensors
 
@@ -97,8 +98,7 @@ public struct FlashAttentionFusionPass: FusionPass {
 extension Graph {
   /// The source nodes that `nodes` stand for, each once.
   func sources(_ nodes: [NodeID]) -> [SourceNode] {
-    var seen: Set<SourceNode> = []
-    return nodes.flatMap { self[$0].origin.sources }.filter { seen.insert($0).inserted }
+    Array(OrderedSet(nodes.flatMap { self[$0].origin.sources }))
   }
 
   func sourceNames(_ nodes: [NodeID]) -> [String] {

@@ -135,13 +135,9 @@ struct ScoreWalk {
         return (.biased(by: bias, negated: false), source)
       }
     case is Sub where inputs.count == 2:
-      return [(0, 1), (1, 0)].compactMap { path, other in
-        guard let source = labelled(inputs[path], in: labels), let bias = labelled(inputs[other], in: labels) else {
-          return nil
-        }
-        // bias − scores turns the scores round; only scores − bias is a mask.
-        return path == 0 ? (.biased(by: bias, negated: true), source) : nil
-      }
+      // bias − scores turns the scores round; only scores − bias is a mask.
+      guard let source = labelled(inputs[0], in: labels), let bias = labelled(inputs[1], in: labels) else { return [] }
+      return [(.biased(by: bias, negated: true), source)]
     case is Where where inputs.count == 3:
       guard let condition = labelled(inputs[0], in: labels) else { return [] }
       return [(1, 2), (2, 1)].compactMap { path, other in
