@@ -29,8 +29,13 @@ struct AttentionForm {
   var masks: [Mask] = []
   var maskedScore = -Double.infinity
   var guardsNaN = false
+  /// A further logit of every head, and a factor on it.
+  var sink: (value: LabelledValue, scale: Double)?
   /// What exactness rests on, in words.
   var assumptions: [String] = []
+
+  /// A fill this low weighs nothing beside scores as they occur.
+  static let negligibleFill = -1e3
 
   /// A fill this low takes a score's place even when it is added to it: in 32 bits the score is rounded away.
   static let absorbingFill = -1e9
@@ -75,14 +80,19 @@ struct AttentionForm {
           hint: "cap the scores before the mask is added")
       }
       softcap = 1
-    case .biased(let value, let negated):
+    case .biased(let value, let factor):
       try absorbMask(at: node)
-      biases.append(.value(value, factor: negated ? -1 : 1))
+      biases.append(.value(value, factor: factor))
     case .masked(let condition, let hidden, let fill):
       if !masks.isEmpty && fill != maskedScore { try absorbMask(at: node) }
       masks.append(Mask(condition: condition, hidden: hidden))
       maskedScore = fill
-    case .bounded(let bound):
+    case .lowered(let bound):
+      guard bound >= -AttentionForm.absorbingFill else {
+        throw Reason("scores-clamped", "the scores are lowered to at most \(bound), which may change them", node: node)
+      }
+      assumptions.append("scores are below \(bound)")
+    case .raised(let bound):
       guard bound <= AttentionForm.absorbingFill else {
         throw Reason("scores-clamped", "the scores are raised to at least \(bound), which may change them", node: node)
       }
@@ -90,6 +100,12 @@ struct AttentionForm {
       if !biases.isEmpty { biases = [.bounded(biases, below: bound)] }
       assumptions.append("scores before the mask are above \(bound)")
     }
+  }
+
+  /// Takes note that exponentials are taken of the scores themselves: those of low ones are 0, even where a row has no others.
+  mutating func assumeExponentialsInRange() {
+    assumptions.append("no exponential of a score overflows, and not all of a row vanish")
+    if maskedScore <= Self.negligibleFill { maskedScore = -.infinity }
   }
 
   private mutating func multiply(by factor: Double, at node: String) throws(Reason) {

@@ -10,9 +10,8 @@ struct AttentionMatch {
   let key: LabelledValue
   let value: LabelledValue
   let form: AttentionForm
-  /// What multiplies the attention's output: factors of the weights that don't differ by key.
-  let outputFactors: [(value: LabelledValue, inverted: Bool)]
-  let outputScale: Double
+  /// What happens to its result.
+  let outputForm: OutputForm
   /// The output of the second product, which the fused node replaces.
   let output: LabelledValue
   let roles: AxisRoles

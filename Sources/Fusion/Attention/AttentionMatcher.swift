@@ -33,7 +33,7 @@ struct AttentionMatcher {
       return .other(notFromProduct(up.deepest?.node ?? scores.node, axis: softmax.axis, rank: shape.count))
     }
     var down = WeightWalk(graph: graph, axes: up.axes, keys: keys, isLive: live.contains)
-    guard let weights = down.path(from: LabelledValue(value: Value(softmax.anchor), labels: labels)) else {
+    guard let weights = down.path(from: LabelledValue(value: softmax.output, labels: labels)) else {
       return .other(notIntoProduct(down.deepest?.node, softmax.anchor))
     }
     axes = down.axes
@@ -155,21 +155,10 @@ struct AttentionMatcher {
     for (step, id) in score.steps {
       try form.apply(step, at: graph[id].label, keys: resolvedKeys, queries: queries, axes: axes)
     }
-    if !softmax.subtractsMaximum { form.assumptions.append("no exponential of a score overflows") }
-    var outputScale = second.scale
-    var factors: [(value: LabelledValue, inverted: Bool)] = []
+    if !softmax.isStable { form.assumeExponentialsInRange() }
+    var outputForm = OutputForm(of: second)
     for (step, id) in weights.steps {
-      switch step {
-      case .scaled(let factor): outputScale *= factor
-      case .guarded: form.guardsNaN = true
-      case .multiplied(let factor, let inverted):
-        let factor = axes.resolve(factor)
-        guard !factor.holds(resolvedKeys) else {
-          throw Reason(
-            "weights-gated", "the weights are multiplied with a tensor that differs by key", node: graph[id].label)
-        }
-        factors.append((factor, inverted))
-      }
+      try outputForm.apply(step, at: graph[id].label, form: &form, keys: resolvedKeys, axes: &axes, in: graph)
     }
 
     let own = Set(resolvedKeys + queries + resolvedFeatures + resolvedValues)
@@ -195,10 +184,13 @@ struct AttentionMatcher {
       let bestValue = valueViews.cheapest(to: roles.value, axes: axes)
     else { throw Reason("axes-mixed", "queries, keys and values don't have the dimensions of one attention") }
     form.scale *= bestQuery.scale * bestKey.scale
+    outputForm.scale *= bestValue.scale
+    if let sink = softmax.sink {
+      form.sink = try axes.sink(sink, labels: score.labels[softmax.input] ?? [], keys: keys, heads: roles.heads, in: graph)
+    }
     return AttentionMatch(
       axes: axes, query: bestQuery.source, key: bestKey.source, value: bestValue.source, form: form,
-      outputFactors: factors, outputScale: outputScale * bestValue.scale, output: resolvedOutput, roles: roles,
-      nodes: nodes,
+      outputForm: outputForm, output: resolvedOutput, roles: roles, nodes: nodes,
       steps: (score.steps.map(\.node) + [softmax.anchor] + weights.steps.map(\.node)).map(graph.kind))
   }
 }

@@ -28,7 +28,7 @@ struct AttentionRewriter {
     }
     // One element type: that of the wider of the two products' operands.
     let (first, second) = (element(of: query), element(of: value))
-    let result = second
+    let resultElement = second
     let common = first.byteCount >= second.byteCount ? first : second
     query = try cast(query, to: common)
     key = try cast(key, to: common)
@@ -40,19 +40,55 @@ struct AttentionRewriter {
     operation.guardsNaN = form.guardsNaN
     let bias = try form.biases.isEmpty ? nil : sum(form.biases)
     let mask = try form.masks.isEmpty ? nil : kept(form.masks)
-    var inputs: [Value?] = [query, key, value, bias, mask]
+    let sink = try form.sink.map { try sinks($0.value, scale: $0.scale, to: common) }
+    var inputs: [Value?] = [query, key, value, bias, mask, sink]
     while let last = inputs.last, last == nil { inputs.removeLast() }
     let fused = try builder.graph.add(operation, inputs, name: name, origin: origin)
 
-    var output = try cast(Value(fused), to: result)
-    for (factor, inverted) in match.outputFactors {
+    let output = try cast(Value(fused), to: resultElement)
+    let result = try finished(output)
+    try builder.graph.replaceUses(of: match.output.value, with: result)
+    return fused
+  }
+
+  /// The attention's `result` after all that happens to it, in the layout of the second product.
+  private mutating func finished(_ result: Value) throws -> Value {
+    var output = result
+    for (factor, inverted) in match.outputForm.factors {
       let factor = try builder.arrange(factor, to: roles.output, broadcast: [0, 1, 2, 3])
       output = try builder.insert(inverted ? Div() : Mul(), [output, factor], "output")
     }
-    if match.outputScale != 1 { output = try scaled(output, by: match.outputScale) }
+    if match.outputForm.scale != 1 { output = try scaled(output, by: match.outputForm.scale) }
+    for mask in match.outputForm.masks {
+      output = try builder.insert(Where(), [rowsSeen(mask), output, scalar(0, like: output)], "output")
+    }
     output = try builder.arrange(LabelledValue(value: output, labels: roles.output), to: match.output.labels)
-    try builder.graph.replaceUses(of: match.output.value, with: output)
-    return fused
+    if let (addend, factor) = match.outputForm.addend {
+      output = try builder.insert(Add(), [output, factor == 1 ? addend : scaled(addend, by: factor)], "output")
+    }
+    return output
+  }
+
+  /// For every row, whether `mask` keeps any key: `[batch, heads, queries, 1]`, or what broadcasts to it.
+  private mutating func rowsSeen(_ mask: AttentionForm.Mask) throws -> Value {
+    let seen = try kept([mask])
+    guard builder.graph.info(of: seen).shape.dimensions?.last != 1 else { return seen }
+    let axis = try builder.constant(Tensor(integers: [3], shape: [1]))
+    let most = try builder.insert(ReduceMax(), [cast(seen, to: .int32), axis], "mask")
+    return try cast(most, to: .bool)
+  }
+
+  /// One logit a head out of `value`, which differs by head only.
+  private mutating func sinks(_ value: LabelledValue, scale: Double, to element: ElementType) throws -> Value {
+    var source = match.axes.resolve(value)
+    for index in source.labels.indices where !Set(source.labels[index]).isSubset(of: roles.heads) {
+      // All slices along this axis are alike.
+      let first = try builder.constant(Tensor(integers: [0], shape: [1]))
+      source.value = try builder.insert(Gather(axis: index), [source.value, first], "sinks")
+      source.labels[index] = []
+    }
+    let sinks = try cast(builder.arrange(source, to: [roles.heads]), to: element)
+    return scale == 1 ? sinks : try scaled(sinks, by: scale)
   }
 
   /// Computes from queries and keys what `reader` read off a tensor that is no longer there.

@@ -16,6 +16,8 @@ struct Contraction {
   let rightFree: [Int]
   /// A factor on the product.
   var scale = 1.0
+  /// What is added to the scaled product, broadcast to it, and a factor on that.
+  var addend: (value: Value, factor: Double)?
 
   var output: Value { Value(node) }
 
@@ -38,16 +40,15 @@ struct Contraction {
       outputLetters = Array((0..<batch).reversed()) + [rows, columns]
       (leftFree, rightFree) = ([rows], [columns])
     case let gemm as Gemm:
-      let hasAddend = node.inputs.count > 2 && node.inputs[2] != nil
-      guard leftRank == 2, rightRank == 2, !hasAddend || gemm.beta == 0 else { return nil }
+      guard leftRank == 2, rightRank == 2 else { return nil }
       leftLetters = gemm.transposesLeft ? [2, 0] : [0, 2]
       rightLetters = gemm.transposesRight ? [1, 2] : [2, 1]
       outputLetters = [0, 1]
       (leftFree, rightFree) = ([0], [1])
       scale = gemm.alpha
+      if node.inputs.count > 2, gemm.beta != 0 { addend = node.inputs[2].map { ($0, gemm.beta) } }
     case let einsum as Einsum:
-      guard let terms = Contraction.terms(of: einsum.equation), node.inputs.count == 2,
-        terms.left.count == leftRank, terms.right.count == rightRank
+      guard node.inputs.count == 2, let terms = Contraction.terms(of: einsum.equation, ranks: [leftRank, rightRank])
       else { return nil }
       (leftLetters, rightLetters, outputLetters) = (terms.left, terms.right, terms.output)
       leftFree = terms.output.filter { !terms.right.contains($0) }
@@ -57,13 +58,17 @@ struct Contraction {
     }
   }
 
-  private static func terms(of equation: String) -> (left: [Int], right: [Int], output: [Int])? {
-    let text = equation.filter { $0 != " " }
-    guard !text.contains("."), let arrow = text.range(of: "->") else { return nil }
-    let operands = text[..<arrow.lowerBound].split(separator: ",", omittingEmptySubsequences: false)
-    guard operands.count == 2 else { return nil }
-    let letters = { (term: Substring) in term.unicodeScalars.map { Int($0.value) } }
-    let result = (left: letters(operands[0]), right: letters(operands[1]), output: letters(text[arrow.upperBound...]))
+  private static func terms(of equation: String, ranks: [Int]) -> (left: [Int], right: [Int], output: [Int])? {
+    guard let equation = try? EinsumEquation(equation, ranks: ranks) else { return nil }
+    let letters = (equation.operands + [equation.output]).map { labels in
+      labels.map { label in
+        switch label {
+        case .letter(let letter): letter.unicodeScalars.reduce(0) { $0 + Int($1.value) }
+        case .ellipsis(let axis): -1 - axis
+        }
+      }
+    }
+    let result = (left: letters[0], right: letters[1], output: letters[2])
     // A letter twice in one term is a diagonal; one that is in a single operand and not in the output is a plain sum.
     for term in [result.left, result.right, result.output] where Set(term).count < term.count { return nil }
     let both = Set(result.left).intersection(result.right)

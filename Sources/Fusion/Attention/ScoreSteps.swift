@@ -8,13 +8,15 @@ enum ScoreStep {
   case scaled(by: Double)
   /// Multiplied with, or divided by, a tensor.
   case multiplied(by: LabelledValue, inverted: Bool)
-  /// A tensor added, or subtracted.
-  case biased(by: LabelledValue, negated: Bool)
+  /// A tensor added, `factor` times.
+  case biased(by: LabelledValue, factor: Double)
   /// `fill` put where `condition` is `hidden`.
   case masked(by: LabelledValue, hidden: Bool, fill: Double)
   case tanh
   /// Raised to at least a bound.
-  case bounded(below: Double)
+  case raised(to: Double)
+  /// Lowered to at most a bound.
+  case lowered(to: Double)
   case negated
 }
 
@@ -66,10 +68,10 @@ struct ScoreWalk {
       axes = before
       return nil
     }
-    for (step, source) in steps(of: node, labels: scores.labels) {
+    for (steps, source) in steps(of: node, labels: scores.labels) {
       collapseBroadcastRow(from: scores.labels, to: source)
       if var path = path(to: source, depth: depth + 1) {
-        path.steps.append((step, node.id))
+        path.steps += steps.map { ($0, node.id) }
         path.nodes.append(node.id)
         path.labels[scores.value] = scores.labels
         return path
@@ -109,52 +111,64 @@ struct ScoreWalk {
       stopped(at: product.node, depth)
       return nil
     }
+    var steps: [(step: ScoreStep, node: NodeID)] = []
+    if let (addend, factor) = product.addend {
+      guard let bias = labelled(addend, in: labels) else { return nil }
+      steps.append((.biased(by: bias, factor: factor), product.node))
+    }
     return ScorePath(
-      product: product, productLabels: labels, steps: [], nodes: [product.node], labels: [product.output: labels])
+      product: product, productLabels: labels, steps: steps, nodes: [product.node], labels: [product.output: labels])
   }
 
   /// What `node` may be doing to scores with `labels`, each possibility with the scores it would do it to.
-  private func steps(of node: Node, labels: AxisLabels) -> [(ScoreStep, LabelledValue)] {
+  private func steps(of node: Node, labels: AxisLabels) -> [([ScoreStep], LabelledValue)] {
     let inputs = node.inputs.compactMap { $0 }
+    let operands = inputs.map { labelled($0, in: labels) }
     switch node.operation {
     case is Mul where inputs.count == 2:
       return [(0, 1), (1, 0)].compactMap { path, other in
-        guard let source = labelled(inputs[path], in: labels) else { return nil }
-        if let factor = graph.info(of: inputs[other]).scalar { return (.scaled(by: factor), source) }
-        return labelled(inputs[other], in: labels).map { (.multiplied(by: $0, inverted: false), source) }
+        guard let source = operands[path] else { return nil }
+        if let factor = graph.info(of: inputs[other]).scalar { return ([.scaled(by: factor)], source) }
+        return operands[other].map { ([.multiplied(by: $0, inverted: false)], source) }
       }
     case is Div where inputs.count == 2:
-      guard let source = labelled(inputs[0], in: labels) else { return [] }
-      if let divisor = graph.info(of: inputs[1]).scalar { return [(.scaled(by: 1 / divisor), source)] }
-      return labelled(inputs[1], in: labels).map { [(.multiplied(by: $0, inverted: true), source)] } ?? []
-    case is Add where inputs.count == 2:
-      return [(0, 1), (1, 0)].compactMap { path, other in
-        guard let source = labelled(inputs[path], in: labels), let bias = labelled(inputs[other], in: labels) else {
-          return nil
-        }
-        return (.biased(by: bias, negated: false), source)
+      guard let source = operands[0] else { return [] }
+      if let divisor = graph.info(of: inputs[1]).scalar { return [([.scaled(by: 1 / divisor)], source)] }
+      return operands[1].map { [([.multiplied(by: $0, inverted: true)], source)] } ?? []
+    case is Add, is Sum:
+      guard !operands.contains(where: { $0 == nil }) else { return [] }
+      let terms = operands.compactMap { $0 }
+      return terms.indices.map { path in
+        (terms.indices.filter { $0 != path }.map { .biased(by: terms[$0], factor: 1) }, terms[path])
       }
     case is Sub where inputs.count == 2:
-      // bias − scores turns the scores round; only scores − bias is a mask.
-      guard let source = labelled(inputs[0], in: labels), let bias = labelled(inputs[1], in: labels) else { return [] }
-      return [(.biased(by: bias, negated: true), source)]
+      guard let first = operands[0], let second = operands[1] else { return [] }
+      return [
+        ([.biased(by: second, factor: -1)], first), ([.negated, .biased(by: first, factor: 1)], second),
+      ]
     case is Where where inputs.count == 3:
-      guard let condition = labelled(inputs[0], in: labels) else { return [] }
+      guard let condition = operands[0] else { return [] }
       return [(1, 2), (2, 1)].compactMap { path, other in
-        guard let source = labelled(inputs[path], in: labels), let fill = graph.uniformValue(inputs[other]) else {
-          return nil
-        }
-        return (.masked(by: condition, hidden: path == 2, fill: fill), source)
+        guard let source = operands[path], let fill = graph.uniformValue(inputs[other]) else { return nil }
+        return ([.masked(by: condition, hidden: path == 2, fill: fill)], source)
       }
-    case is Max where inputs.count == 2:
+    case is Max where inputs.count == 2, is Min where inputs.count == 2:
+      let isLower = node.operation is Max
       return [(0, 1), (1, 0)].compactMap { path, other in
-        guard let source = labelled(inputs[path], in: labels), let bound = graph.uniformValue(inputs[other]) else {
-          return nil
-        }
-        return (.bounded(below: bound), source)
+        guard let source = operands[path], let bound = graph.uniformValue(inputs[other]) else { return nil }
+        return ([isLower ? .raised(to: bound) : .lowered(to: bound)], source)
       }
-    case is Tanh: return labelled(inputs[0], in: labels).map { [(.tanh, $0)] } ?? []
-    case is Neg: return labelled(inputs[0], in: labels).map { [(.negated, $0)] } ?? []
+    case is Clip:
+      guard let source = operands[0] else { return [] }
+      var steps: [ScoreStep] = []
+      for index in node.inputs.indices.dropFirst() {
+        guard let input = node.inputs[index] else { continue }
+        guard let bound = graph.uniformValue(input) else { return [] }
+        steps.append(index == 1 ? .raised(to: bound) : .lowered(to: bound))
+      }
+      return [(steps, source)]
+    case is Tanh: return operands[0].map { [([.tanh], $0)] } ?? []
+    case is Neg: return operands[0].map { [([.negated], $0)] } ?? []
     default: return []
     }
   }

@@ -2,61 +2,176 @@ import GraphIR
 import Operations
 import Tensors
 
-/// A softmax, as one node or spelled out: exp(x − max x) / Σ exp(x − max x), with or without the maximum.
+/// A softmax, as one node or spelled out, perhaps with a column beside the scores that takes weight and gives no value.
 struct SoftmaxForm {
-  /// The node that the decision is about: the one that gives the result.
+  /// The node that the decision is about: the one that gives the result of the softmax itself.
   let anchor: NodeID
-  let input: Value
+  /// The scores it normalises.
+  private(set) var input: Value
+  /// Their weights.
+  private(set) var output: Value
   let axis: Int
   let rank: Int
   /// All its nodes, the anchor included.
-  let nodes: [NodeID]
-  /// Whether large scores are safe, as they are in the softmax of every format.
-  let subtractsMaximum: Bool
+  private(set) var nodes: [NodeID]
+  /// The largest score subtracted before exponentials are taken, as in the softmax of every format; otherwise they may overflow or vanish.
+  private(set) var isStable = true
+  /// A further logit of every row: the scores' shape with size 1 along `axis`.
+  private(set) var sink: Value?
 
   /// The softmax that ends in `node`, if one does and the rank of its input is known.
   init?(endingIn node: Node, in graph: Graph) {
-    anchor = node.id
-    if let softmax = node.operation as? Softmax {
-      guard let data = node.inputs.first.flatMap({ $0 }), let rank = graph.info(of: data).rank,
-        let axis = try? normalizedAxis(softmax.axis, rank: rank)
-      else { return nil }
-      (input, self.axis, self.rank, nodes) = (data, axis, rank, [node.id])
-      subtractsMaximum = true
-      return
-    }
-    guard let (exponential, sum, between) = SoftmaxForm.quotient(node, in: graph),
-      let rank = graph.info(of: exponential).rank, graph[sum].operation is ReduceSum,
-      graph[sum].inputs.first == exponential, let axis = graph.reducedAxis(sum, rank: rank),
-      graph[exponential.node].operation is Exp, let exponent = graph[exponential.node].inputs[0]
+    guard let core = SoftmaxCore(endingIn: node, in: graph), let rank = graph.info(of: core.input).rank,
+      let axis = try? normalizedAxis(core.axis, rank: rank)
     else { return nil }
-    self.axis = axis
-    self.rank = rank
-    let shifted = graph[exponent.node]
-    if shifted.operation is Sub, let data = shifted.inputs[0], let maximum = shifted.inputs[1],
-      graph[maximum.node].operation is ReduceMax, graph[maximum.node].inputs.first == data,
-      graph.reducedAxis(maximum.node, rank: rank) == axis
-    {
-      input = data
-      subtractsMaximum = true
-      nodes = [maximum.node, shifted.id, exponential.node, sum] + between + [node.id]
+    anchor = node.id
+    (input, output) = (core.input, Value(node.id))
+    (self.axis, self.rank) = (axis, rank)
+    nodes = core.nodes
+    switch core.shift {
+    case .rowMaximum: isStable = true
+    case .none, .other: isStable = false
+    }
+    takeShift(in: graph)
+    takeSink(in: graph)
+    takeShift(in: graph)
+  }
+
+  /// Leaves out a subtraction of the largest score, which changes no softmax.
+  private mutating func takeShift(in graph: Graph) {
+    let node = graph[input.node]
+    guard node.operation is Sub, let data = node.inputs[0], let maximum = node.inputs[1],
+      let reduction = graph.rowReduction(maximum, as: ReduceMax.self), reduction.source == data,
+      reduction.axes == [axis]
+    else { return }
+    input = data
+    isStable = true
+    nodes += reduction.nodes + [node.id]
+  }
+
+  /// Takes apart a concatenation of scores and one more column above, where the weights of that column are dropped below.
+  private mutating func takeSink(in graph: Graph) {
+    var above: [NodeID] = []
+    var joined = input
+    while let source = graph.floatingCastSource(joined) {
+      above.append(joined.node)
+      joined = source
+    }
+    let concat = graph[joined.node]
+    guard let operation = concat.operation as? Concat, (try? normalizedAxis(operation.axis, rank: rank)) == axis,
+      concat.inputs.count == 2, let first = concat.inputs[0], let second = concat.inputs[1],
+      let firstSize = graph.info(of: first).shape.dimensions?[axis],
+      let secondSize = graph.info(of: second).shape.dimensions?[axis]
+    else { return }
+    var below: [NodeID] = []
+    var weights = output
+    while true {
+      let readers = graph.uses(of: weights).compactMap(\.node)
+      for reader in readers {
+        for index in graph[reader].outputs.indices {
+          guard let stretch = graph.stretch(Value(reader, index), along: axis), stretch.source == weights else {
+            continue
+          }
+          let isFirst = secondSize == 1 && stretch.start == 0 && stretch.size == firstSize
+          let isSecond = firstSize == 1 && stretch.start == 1 && stretch.size == secondSize
+          guard isFirst || isSecond else { continue }
+          (input, sink) = isFirst ? (first, second) : (second, first)
+          output = Value(reader, index)
+          nodes += above + [concat.id] + below + [reader]
+          return
+        }
+      }
+      guard readers.count == 1, graph.floatingCastSource(Value(readers[0])) == weights else { return }
+      weights = Value(readers[0])
+      below.append(readers[0])
+    }
+  }
+}
+
+/// The softmax itself: exp(x − shift) / Σ exp(x − shift), where the shift is the same for a whole row and cancels.
+private struct SoftmaxCore {
+  enum Shift { case none, rowMaximum, other }
+
+  let input: Value
+  let axis: Int
+  let shift: Shift
+  let nodes: [NodeID]
+
+  init?(endingIn node: Node, in graph: Graph) {
+    if let softmax = node.operation as? Softmax, let data = node.inputs.first.flatMap({ $0 }) {
+      (input, axis, shift, nodes) = (data, softmax.axis, .rowMaximum, [node.id])
+    } else if node.operation is Exp, let core = SoftmaxCore(exponentialOfLogarithm: node, in: graph) {
+      self = core
+    } else if let core = SoftmaxCore(quotient: node, in: graph) {
+      self = core
     } else {
-      input = exponent
-      subtractsMaximum = false
-      nodes = [exponential.node, sum] + between + [node.id]
+      return nil
     }
   }
 
-  /// The dividend, the node of the divisor, and what lies between, of `a / b` or `a · (1 / b)`.
-  private static func quotient(_ node: Node, in graph: Graph) -> (Value, NodeID, [NodeID])? {
+  /// exp(log softmax x), or exp(x − log Σ exp x).
+  private init?(exponentialOfLogarithm node: Node, in graph: Graph) {
+    guard let logarithm = node.inputs[0] else { return nil }
+    let inner = graph[logarithm.node]
+    if let softmax = inner.operation as? LogSoftmax, let data = inner.inputs[0] {
+      (input, axis, shift, nodes) = (data, softmax.axis, .rowMaximum, [inner.id, node.id])
+      return
+    }
+    guard inner.operation is Sub, let data = inner.inputs[0], let total = inner.inputs[1] else { return nil }
+    if let sum = graph.rowReduction(total, as: ReduceLogSumExp.self), sum.source == data, sum.axes.count == 1 {
+      (input, axis, shift, nodes) = (data, sum.axes[0], .rowMaximum, sum.nodes + [inner.id, node.id])
+      return
+    }
+    var sum = graph.rowReduction(total, as: ReduceLogSum.self)
+    if sum == nil, graph[total.node].operation is Log, let argument = graph[total.node].inputs[0] {
+      sum = graph.rowReduction(argument, as: ReduceSum.self)
+      sum?.nodes.append(total.node)
+    }
+    guard let sum, sum.axes.count == 1, graph[sum.source.node].operation is Exp,
+      graph[sum.source.node].inputs[0] == data
+    else { return nil }
+    (input, axis, shift, nodes) = (data, sum.axes[0], .none, [sum.source.node] + sum.nodes + [inner.id, node.id])
+  }
+
+  /// e / Σ e, or e · (1 / Σ e), where e is exp(x − shift).
+  private init?(quotient node: Node, in graph: Graph) {
+    guard let (exponential, divisor, between) = SoftmaxCore.quotient(node, in: graph),
+      let sum = graph.rowReduction(divisor, as: ReduceSum.self), sum.source == exponential, sum.axes.count == 1,
+      graph[exponential.node].operation is Exp, let exponent = graph[exponential.node].inputs[0]
+    else { return nil }
+    axis = sum.axes[0]
+    let outer = [exponential.node] + sum.nodes + between + [node.id]
+    let shifted = graph[exponent.node]
+    if shifted.operation is Sub, let data = shifted.inputs[0], let maximum = shifted.inputs[1],
+      let reduction = graph.rowReduction(maximum, as: ReduceMax.self), reduction.source == data,
+      reduction.axes.contains(axis)
+    {
+      input = data
+      shift = reduction.axes == [axis] ? .rowMaximum : .other
+      nodes = reduction.nodes + [shifted.id] + outer
+    } else {
+      input = exponent
+      shift = .none
+      nodes = outer
+    }
+  }
+
+  /// The dividend, the divisor, and what lies between, of `a / b` or `a · (1 / b)`.
+  private static func quotient(_ node: Node, in graph: Graph) -> (Value, Value, [NodeID])? {
     let inputs = node.inputs.compactMap { $0 }
     guard inputs.count == 2 else { return nil }
-    if node.operation is Div { return (inputs[0], inputs[1].node, []) }
+    if node.operation is Div { return (inputs[0], inputs[1], []) }
     guard node.operation is Mul else { return nil }
     for (dividend, inverse) in [(inputs[0], inputs[1]), (inputs[1], inputs[0])] {
       let reciprocal = graph[inverse.node]
-      if reciprocal.operation is Reciprocal, let divisor = reciprocal.inputs[0] {
-        return (dividend, divisor.node, [reciprocal.id])
+      let operands = reciprocal.inputs.compactMap { $0 }
+      switch reciprocal.operation {
+      case is Reciprocal where operands.count == 1: return (dividend, operands[0], [reciprocal.id])
+      case is Pow where operands.count == 2 && graph.info(of: operands[1]).scalar == -1:
+        return (dividend, operands[0], [reciprocal.id])
+      case is Div where operands.count == 2 && graph.info(of: operands[0]).scalar == 1:
+        return (dividend, operands[1], [reciprocal.id])
+      default: break
       }
     }
     return nil
@@ -64,18 +179,62 @@ struct SoftmaxForm {
 }
 
 extension Graph {
-  /// The one axis over which `node` reduces and which it keeps at size 1.
-  fileprivate func reducedAxis(_ node: NodeID, rank: Int) -> Int? {
-    let node = self[node]
-    let keeps: Bool? =
-      switch node.operation {
-      case let sum as ReduceSum: sum.keepsAxes
-      case let maximum as ReduceMax: maximum.keepsAxes
-      default: nil
-      }
-    guard keeps == true, node.inputs.count > 1, let axes = node.inputs[1].flatMap({ info(of: $0).integers }),
-      axes.count == 1
+  /// A reduction of `Operation` that gives `value`, with the reduced axes left at size 1, if only by a view.
+  fileprivate func rowReduction<Operation: GraphOperation>(
+    _ value: Value, as type: Operation.Type
+  ) -> (source: Value, axes: [Int], nodes: [NodeID])? {
+    var nodes = [value.node]
+    var reduced = value
+    if self[reduced.node].operation is Unsqueeze || self[reduced.node].operation is Reshape,
+      let source = self[reduced.node].inputs[0]
+    {
+      reduced = source
+      nodes.insert(source.node, at: 0)
+    }
+    let node = self[reduced.node]
+    guard node.operation is Operation, let source = node.inputs[0], let sizes = info(of: source).shape.dimensions,
+      node.inputs.count > 1, let listed = node.inputs[1].flatMap({ info(of: $0).integers }),
+      let axes = try? normalizedAxes(listed, rank: sizes.count), !axes.isEmpty
     else { return nil }
-    return try? normalizedAxis(axes[0], rank: rank)
+    let kept = sizes.indices.map { axes.contains($0) ? 1 : sizes[$0] }
+    guard info(of: value).shape.dimensions == kept else { return nil }
+    return (source, axes.sorted(), nodes)
+  }
+
+  /// What `value` is a conversion of, from one floating-point type to another.
+  fileprivate func floatingCastSource(_ value: Value) -> Value? {
+    let node = self[value.node]
+    guard let cast = node.operation as? Cast, cast.to.isFloatingPoint, let source = node.inputs[0],
+      info(of: source).element.isFloatingPoint
+    else { return nil }
+    return source
+  }
+
+  /// The stretch of `axis` of a source that `value` is, with all other axes whole; nil where it is none or that can't be seen.
+  func stretch(_ value: Value, along axis: Int) -> (source: Value, start: Dimension, size: Dimension)? {
+    let node = self[value.node]
+    guard let source = node.inputs.first.flatMap({ $0 }), let before = info(of: source).shape.dimensions,
+      let after = info(of: value).shape.dimensions, before.count == after.count, before.indices.contains(axis)
+    else { return nil }
+    switch node.operation {
+    case let split as Split:
+      guard (try? normalizedAxis(split.axis, rank: before.count)) == axis else { return nil }
+      let earlier = node.outputs.prefix(value.output).map { $0.shape.dimensions?[axis] ?? .unknown }
+      let start = earlier.reduce(Dimension(0), +)
+      return start.isUnknown ? nil : (source, start, after[axis])
+    case is Slice:
+      guard let starts = node.inputs[1].flatMap({ info(of: $0).symbols }) else { return nil }
+      let named = node.inputs.count > 3 ? node.inputs[3].flatMap { info(of: $0).integers } : Array(starts.indices)
+      let steps = node.inputs.count > 4 ? node.inputs[4].flatMap { info(of: $0).integers } : nil
+      guard let named, let axes = try? normalizedAxes(named, rank: before.count), axes.count == starts.count,
+        node.inputs.count <= 4 || node.inputs[4] == nil || steps?.allSatisfy({ $0 == 1 }) ?? false,
+        before.indices.allSatisfy({ $0 == axis || before[$0] == after[$0] })
+      else { return nil }
+      guard let index = axes.firstIndex(of: axis) else { return (source, 0, after[axis]) }
+      let start = starts[index]
+      guard let number = start.constant else { return (source, start, after[axis]) }
+      return (source, number < 0 ? before[axis] + start : start, after[axis])
+    default: return nil
+    }
   }
 }

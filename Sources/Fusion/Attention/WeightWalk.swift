@@ -9,6 +9,8 @@ enum WeightStep {
   case multiplied(by: LabelledValue, inverted: Bool)
   /// NaN put to 0.
   case guarded
+  /// All put to 0 where `condition` is `hidden`.
+  case kept(by: LabelledValue, hidden: Bool)
 }
 
 /// The way from the softmax to the product with the values.
@@ -102,13 +104,32 @@ struct WeightWalk {
       guard let shape = graph.info(of: other).shape.dimensions, shape.count <= weights.labels.count else { return nil }
       let factor = LabelledValue(value: other, labels: axes.labels(of: shape, broadcastTo: weights.labels))
       return (.multiplied(by: factor, inverted: inverted), result, [node.id])
-    case is Where where inputs.count == 3 && inputs[2] == weights.value && graph.uniformValue(inputs[1]) == 0:
-      // Where(IsNaN(weights), 0, weights)
-      let test = graph[inputs[0].node]
-      guard test.operation is IsNaN, test.inputs.first == weights.value else { return nil }
-      return (.guarded, result, [test.id, node.id])
+    case is Where where inputs.count == 3:
+      guard let kept = [1, 2].first(where: { inputs[$0] == weights.value }), graph.uniformValue(inputs[3 - kept]) == 0
+      else { return nil }
+      if let (nodes, isTrueForNaN) = guardTest(inputs[0], of: weights.value) {
+        return isTrueForNaN == (kept == 2) ? (.guarded, result, nodes + [node.id]) : nil
+      }
+      guard let shape = graph.info(of: inputs[0]).shape.dimensions, shape.count <= weights.labels.count else {
+        return nil
+      }
+      let condition = LabelledValue(value: inputs[0], labels: axes.labels(of: shape, broadcastTo: weights.labels))
+      return (.kept(by: condition, hidden: kept == 2), result, [node.id])
     default:
       return nil
+    }
+  }
+
+  /// The nodes of a test of `weights` for NaN, and whether it is true for NaN: isNaN(w), not isNaN(w), or w = w.
+  private func guardTest(_ condition: Value, of weights: Value) -> ([NodeID], isTrueForNaN: Bool)? {
+    let test = graph[condition.node]
+    switch test.operation {
+    case is IsNaN where test.inputs[0] == weights: return ([test.id], true)
+    case is Equal where test.inputs == [weights, weights]: return ([test.id], false)
+    case is Not:
+      guard let inner = test.inputs[0], let (nodes, isTrueForNaN) = guardTest(inner, of: weights) else { return nil }
+      return (nodes + [test.id], !isTrueForNaN)
+    default: return nil
     }
   }
 }

@@ -1,20 +1,20 @@
 import Tensors
 
 /// The axes of an Einstein summation by label: `ij,jk->ik`.
-struct EinsumEquation {
+package struct EinsumEquation {
   /// A letter, or an axis that `...` stands for, counted from the last.
-  enum Label: Hashable {
+  package enum Label: Hashable {
     case letter(Character)
     case ellipsis(Int)
   }
 
-  let operands: [[Label]]
-  let output: [Label]
+  package let operands: [[Label]]
+  package let output: [Label]
 
   /// Throws where `equation` is malformed or does not fit operands of `ranks`.
   ///
   /// Without `->`, the output has the ellipsis and then the letters that occur once, in alphabetical order.
-  init(_ equation: String, ranks: [Int]) throws {
+  package init(_ equation: String, ranks: [Int]) throws {
     let text = equation.filter { $0 != " " }
     let arrow = text.firstRange(of: "->")
     let terms = text[..<(arrow?.lowerBound ?? text.endIndex)]

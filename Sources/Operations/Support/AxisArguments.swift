@@ -2,7 +2,7 @@ import GraphIR
 import Tensors
 
 /// `axes`, counted from the end where negative, as indices into `rank` axes. Throws where one is out of range or named twice.
-func normalizedAxes(_ axes: [Int], rank: Int) throws -> [Int] {
+package func normalizedAxes(_ axes: [Int], rank: Int) throws -> [Int] {
   let normalized = try axes.map { try normalizedAxis($0, rank: rank) }
   try require(Set(normalized).count == normalized.count, "the axes \(axes) name one axis twice")
   return normalized
