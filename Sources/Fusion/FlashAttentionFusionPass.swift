@@ -43,6 +43,19 @@ public struct FlashAttentionFusionPass: FusionPass {
         }
         continue
       }
+      if let joined = KeySegments.joined(around: softmax, in: graph, pass: name),
+        let whole = SoftmaxForm(endingIn: joined[id], in: joined),
+        case .found(let match) = AttentionMatcher(graph: joined, live: joined.liveNodes()).match(whole)
+      {
+        var trial = joined
+        let decision = try fuse(
+          match, anchor: anchor, name: FlashAttentionFusionPass.resultName(for: anchor, avoiding: &names), in: &trial)
+        if decision.verdict == .fused {
+          graph = trial
+          decisions.append(decision)
+          continue
+        }
+      }
       switch AttentionMatcher(graph: graph, live: live).match(softmax) {
       case .found(let match):
         let result = FlashAttentionFusionPass.resultName(for: anchor, avoiding: &names)

@@ -29,6 +29,8 @@ struct AttentionForm {
   var masks: [Mask] = []
   var maskedScore = -Double.infinity
   var guardsNaN = false
+  /// What position alone hides, after everything else.
+  var limits = PositionBand.Limits()
   /// A further logit of every head, and a factor on it.
   var sink: (value: LabelledValue, scale: Double)?
   /// What exactness rests on, in words.

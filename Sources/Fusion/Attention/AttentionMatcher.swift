@@ -183,6 +183,9 @@ struct AttentionMatcher {
       let bestKey = keyViews.cheapest(to: roles.key, axes: axes),
       let bestValue = valueViews.cheapest(to: roles.value, axes: axes)
     else { throw Reason("axes-mixed", "queries, keys and values don't have the dimensions of one attention") }
+    form.readPositions(
+      PositionReader(graph: graph, axes: axes, queries: roles.queries, keys: roles.keys),
+      queryLength: axes.size(of: roles.queries), keyLength: axes.size(of: roles.keys))
     form.scale *= bestQuery.scale * bestKey.scale
     outputForm.scale *= bestValue.scale
     if let sink = softmax.sink {

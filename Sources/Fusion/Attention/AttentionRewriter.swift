@@ -38,6 +38,8 @@ struct AttentionRewriter {
     (operation.scale, operation.softcap) = form.capped
     operation.maskedScore = form.maskedScore
     operation.guardsNaN = form.guardsNaN
+    operation.causal = form.limits.causal
+    (operation.leftWindow, operation.rightWindow) = (form.limits.leftWindow, form.limits.rightWindow)
     let bias = try form.biases.isEmpty ? nil : sum(form.biases)
     let mask = try form.masks.isEmpty ? nil : kept(form.masks)
     let sink = try form.sink.map { try sinks($0.value, scale: $0.scale, to: common) }

@@ -182,10 +182,15 @@ struct ScoreWalk {
 extension Graph {
   /// The one number that all elements of a floating-point `value` are, where that can be seen.
   func uniformValue(_ value: Value) -> Double? {
+    info(of: value).element.isFloatingPoint ? uniformNumber(value) : nil
+  }
+
+  /// The one number that all elements of `value` are, where that can be seen; a boolean counts as 0 or 1.
+  func uniformNumber(_ value: Value) -> Double? {
     var value = value
     for _ in 0..<8 {
       if let constant = info(of: value).constant {
-        guard constant.element.isFloatingPoint, constant.count > 0, constant.count <= ValueInfo.contentsLimit,
+        guard constant.count > 0, constant.count <= ValueInfo.contentsLimit,
           let elements = try? constant.doubles(), let first = elements.first
         else { return nil }
         return elements.allSatisfy { $0 == first } ? first : nil
@@ -196,10 +201,10 @@ extension Graph {
       default:
         guard let source = ShapeStep.source(of: node) else { return nil }
         // A cast may round the number; only what stays the same is taken.
-        if let cast = node.operation as? Cast,
-          !cast.to.isFloatingPoint || cast.to.byteCount < info(of: source).element.byteCount
-        {
-          return nil
+        if let cast = node.operation as? Cast {
+          let before = info(of: source).element
+          let isWider = cast.to.byteCount >= before.byteCount && cast.to.isFloatingPoint == before.isFloatingPoint
+          guard isWider || before == .bool else { return nil }
         }
         value = source
       }

@@ -10,6 +10,8 @@ struct SoftmaxForm {
   private(set) var input: Value
   /// Their weights.
   private(set) var output: Value
+  /// What the softmax itself reads, a sink's column included.
+  let row: Value
   let axis: Int
   let rank: Int
   /// All its nodes, the anchor included.
@@ -32,6 +34,7 @@ struct SoftmaxForm {
     case .rowMaximum: isStable = true
     case .none, .other: isStable = false
     }
+    row = core.input
     takeShift(in: graph)
     takeSink(in: graph)
     takeShift(in: graph)
@@ -223,18 +226,30 @@ extension Graph {
       let start = earlier.reduce(Dimension(0), +)
       return start.isUnknown ? nil : (source, start, after[axis])
     case is Slice:
-      guard let starts = node.inputs[1].flatMap({ info(of: $0).symbols }) else { return nil }
-      let named = node.inputs.count > 3 ? node.inputs[3].flatMap { info(of: $0).integers } : Array(starts.indices)
-      let steps = node.inputs.count > 4 ? node.inputs[4].flatMap { info(of: $0).integers } : nil
-      guard let named, let axes = try? normalizedAxes(named, rank: before.count), axes.count == starts.count,
-        node.inputs.count <= 4 || node.inputs[4] == nil || steps?.allSatisfy({ $0 == 1 }) ?? false,
-        before.indices.allSatisfy({ $0 == axis || before[$0] == after[$0] })
-      else { return nil }
-      guard let index = axes.firstIndex(of: axis) else { return (source, 0, after[axis]) }
-      let start = starts[index]
-      guard let number = start.constant else { return (source, start, after[axis]) }
-      return (source, number < 0 ? before[axis] + start : start, after[axis])
+      guard let starts = sliceStarts(node), before.indices.allSatisfy({ $0 == axis || before[$0] == after[$0] }) else {
+        return nil
+      }
+      return (source, starts[axis], after[axis])
     default: return nil
     }
+  }
+
+  /// Where a slice without steps begins along every axis of its input; nil where that can't be seen.
+  func sliceStarts(_ node: Node) -> [Dimension]? {
+    guard node.operation is Slice, let sizes = node.inputs[0].flatMap({ info(of: $0).shape.dimensions }),
+      let starts = node.inputs[1].flatMap({ info(of: $0).symbols })
+    else { return nil }
+    func integers(_ index: Int) -> [Int]? { node.inputs[index].flatMap { info(of: $0).integers } }
+    let isGiven = { (index: Int) in node.inputs.count > index && node.inputs[index] != nil }
+    guard let named = isGiven(3) ? integers(3) : Array(starts.indices), named.count == starts.count,
+      let axes = try? normalizedAxes(named, rank: sizes.count),
+      !isGiven(4) || integers(4)?.allSatisfy({ $0 == 1 }) ?? false
+    else { return nil }
+    var result = Array(repeating: Dimension(0), count: sizes.count)
+    for (axis, start) in zip(axes, starts) {
+      let isFromEnd = start.constant.map { $0 < 0 } ?? Dimension(0).isAtLeast(start)
+      result[axis] = isFromEnd && start != 0 ? sizes[axis] + start : start
+    }
+    return result
   }
 }
