@@ -36,6 +36,14 @@ struct AttentionMatcher {
     guard let weights = down.path(from: LabelledValue(value: softmax.output, labels: labels)) else {
       return .other(notIntoProduct(down.deepest?.node, softmax.anchor))
     }
+    let values = weights.product.operand(left: !weights.weightsOnLeft)
+    if graph.isLearned(values), graph.isLearned(score.product.operand(left: score.keyOnLeft)) {
+      return .other(
+        Reason(
+          "constant-keys",
+          "keys and values were expected to depend on an input, found constants for both: a router or a learned table",
+          node: graph[score.product.node].label))
+    }
     axes = down.axes
     let nodes = (score.nodes + softmax.nodes + weights.nodes + [weights.product.node]).sorted()
     do throws(Reason) {
@@ -113,10 +121,10 @@ struct AttentionMatcher {
     var axes = table
     let product = score.product
     let scoreLabels = axes.resolve(score.productLabels)
-    guard let keyPosition = scoreLabels.firstIndex(of: keys) else {
+    guard scoreLabels.contains(keys) else {
       throw Reason("axes-mixed", "the keys are mixed with another dimension between the products")
     }
-    let keyOnLeft = product.leftFree == [product.outputLetters[keyPosition]]
+    let keyOnLeft = score.keyOnLeft
     var firstLabels = Dictionary(uniqueKeysWithValues: zip(product.outputLetters, scoreLabels))
     let queryValue = product.operand(left: !keyOnLeft)
     let features = try axes.own(
@@ -189,7 +197,8 @@ struct AttentionMatcher {
     form.scale *= bestQuery.scale * bestKey.scale
     outputForm.scale *= bestValue.scale
     if let sink = softmax.sink {
-      form.sink = try axes.sink(sink, labels: score.labels[softmax.input] ?? [], keys: keys, heads: roles.heads, in: graph)
+      form.sink = try axes.sink(
+        sink, labels: score.labels[softmax.input] ?? [], keys: keys, heads: roles.heads, in: graph)
     }
     return AttentionMatch(
       axes: axes, query: bestQuery.source, key: bestKey.source, value: bestValue.source, form: form,
@@ -228,6 +237,17 @@ extension AxisTable {
 }
 
 extension Graph {
+  /// Whether `value` is a constant, or a view of one.
+  func isLearned(_ value: Value) -> Bool {
+    var value = value
+    for _ in 0..<16 {
+      if info(of: value).constant != nil { return true }
+      guard let source = ShapeStep.source(of: self[value.node]) else { return false }
+      value = source
+    }
+    return false
+  }
+
   /// What the source calls the operation of a node, for messages.
   func kind(of id: NodeID) -> String {
     let node = self[id]

@@ -23,6 +23,8 @@ enum ScoreStep {
 /// The way from the first product to the softmax.
 struct ScorePath {
   let product: Contraction
+  /// Whether the keys are the product's left operand.
+  let keyOnLeft: Bool
   /// The labels of the product's output.
   let productLabels: AxisLabels
   /// What happens to the scores, first things first, each with the node that does it.
@@ -117,7 +119,8 @@ struct ScoreWalk {
       steps.append((.biased(by: bias, factor: factor), product.node))
     }
     return ScorePath(
-      product: product, productLabels: labels, steps: steps, nodes: [product.node], labels: [product.output: labels])
+      product: product, keyOnLeft: product.leftFree == [letter], productLabels: labels, steps: steps,
+      nodes: [product.node], labels: [product.output: labels])
   }
 
   /// What `node` may be doing to scores with `labels`, each possibility with the scores it would do it to.

@@ -62,6 +62,7 @@ struct Explanation {
       if let hint = reason.hint { parts.append(hint) }
     }
     if let attention = decision.attention { parts += words(attention) }
+    if !decision.assumptions.isEmpty { parts.append("assuming \(decision.assumptions.joined(separator: ", "))") }
     if let cost = decision.cost, let before = cost.bytesUnfused, let after = cost.bytesFused {
       parts.append("moves \(Figures.bytes(after)) instead of \(Figures.bytes(before))")
     }
