@@ -39,10 +39,18 @@ let package = Package(
     .target(name: "KernelsPortable", dependencies: ["KernelInterface", "CKernelIntrinsics"]),
     .target(name: "Kernels", dependencies: ["KernelInterface", "KernelsPortable", "CKernelIntrinsics"]),
     .target(name: "Runtime", dependencies: ["Operations", "Kernels", "KernelInterface", "COpenBLAS"]),
+    // Its other files become part of the program through #embed.
+    .target(
+      name: "CReportResources",
+      exclude: [
+        "dagre", "details.js", "format.js", "graph.css", "graph.js", "layout.js", "page.css", "page.html", "page.js",
+        "search.js", "straighten.js", "summary.js", "timeline.js",
+      ]),
+    .target(name: "Reporting", dependencies: ["Runtime", "Rewriting", "CReportResources"]),
     .executableTarget(
       name: "flashfuse",
       dependencies: [
-        "Fusion", "Formats", "Runtime",
+        "Fusion", "Formats", "Reporting", "Runtime",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ]),
@@ -55,6 +63,7 @@ let package = Package(
     .testTarget(name: "FormatsTests", dependencies: ["Formats", "TestSupport"]),
     .testTarget(name: "KernelsTests", dependencies: ["Kernels", "KernelInterface", "KernelsPortable"]),
     .testTarget(name: "RuntimeTests", dependencies: ["Runtime", "TestSupport"]),
+    .testTarget(name: "ReportingTests", dependencies: ["Reporting", "TestSupport"]),
     .testTarget(name: "CommandTests", dependencies: ["flashfuse", "TestSupport", "Tensors"]),
   ],
   swiftLanguageModes: [.v6]

@@ -1,6 +1,17 @@
 import Foundation
 import Synchronization
 
+/// A stretch of time in which one thread of a pool worked on one call.
+package struct WorkerSpan: Hashable, Sendable {
+  /// 0 for the thread that made the call.
+  package let worker: Int
+  /// Nanoseconds of the clock of `DispatchTime`.
+  package let start: UInt64
+  package let end: UInt64
+  /// How many of the call's tasks it did.
+  package let taskCount: Int
+}
+
 /// A fixed set of threads that share out independent tasks.
 ///
 /// The calling thread works too, so a pool of one has no threads of its own. Idle threads sleep. A call from inside a
@@ -33,6 +44,17 @@ package final class WorkerPool: Sendable {
 
   deinit {
     shared.stop()
+  }
+
+  /// Begins to keep what every thread does; those spans are dropped that were kept before.
+  package func beginSpans() { shared.spans.withLock { $0 = [] } }
+
+  /// Stops keeping what every thread does, and returns what was kept since `beginSpans()`.
+  package func endSpans() -> [WorkerSpan] {
+    shared.spans.withLock { spans in
+      defer { spans = nil }
+      return spans ?? []
+    }
   }
 
   /// Runs `body` for every index below `count` and returns when all are done; the order is unspecified.
@@ -78,6 +100,8 @@ private final class SharedState: @unchecked Sendable {
   private var isStopped = false
   /// The calling thread's own.
   private let scratch = Scratch()
+  /// Nil where spans are not kept.
+  let spans = Mutex<[WorkerSpan]?>(nil)
 
   func run(_ job: Job, workers: Int) {
     next.store(0, ordering: .relaxed)
@@ -90,7 +114,7 @@ private final class SharedState: @unchecked Sendable {
       condition.broadcast()
       condition.unlock()
     }
-    perform(job, scratch)
+    perform(job, scratch, worker: 0)
     guard workers > 1 else { return }
     condition.lock()
     while unfinished > 0 { condition.wait() }
@@ -116,7 +140,7 @@ private final class SharedState: @unchecked Sendable {
       seen = generation
       guard let job, worker < activeWorkers else { continue }
       condition.unlock()
-      perform(job, scratch)
+      perform(job, scratch, worker: worker)
       condition.lock()
       unfinished -= 1
       if unfinished == 0 { condition.broadcast() }
@@ -124,12 +148,21 @@ private final class SharedState: @unchecked Sendable {
     condition.unlock()
   }
 
-  private func perform(_ job: Job, _ scratch: Scratch) {
+  private func perform(_ job: Job, _ scratch: Scratch, worker: Int) {
+    let start = DispatchTime.now().uptimeNanoseconds
     let bytes = scratch.bytes(job.scratchBytes)
+    var taskCount = 0
     while true {
       let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
-      guard index < job.count else { return }
+      guard index < job.count else { break }
       job.body.pointee(index, bytes)
+      taskCount &+= 1
+    }
+    guard taskCount > 0 else { return }
+    spans.withLock { spans in
+      guard spans != nil else { return }
+      let end = DispatchTime.now().uptimeNanoseconds
+      spans?.append(WorkerSpan(worker: worker, start: start, end: end, taskCount: taskCount))
     }
   }
 }

@@ -18,7 +18,7 @@ struct FlashFuse: ParsableCommand {
       operation, 70 a bug in flashfuse.
       """,
     version: FlashFuseVersion.current,
-    subcommands: [Fuse.self, Explain.self, Run.self, Plan.self, Bench.self])
+    subcommands: [Fuse.self, Explain.self, Run.self, Profile.self, Plan.self, Bench.self])
 
   static func main() {
     // A reader that stops early, as `head` does, is no error of ours to report.

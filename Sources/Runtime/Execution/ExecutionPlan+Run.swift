@@ -30,10 +30,12 @@ extension ExecutionPlan {
       }
     }
 
+    let observesThreads = observer?.observesThreads ?? false
     var meter = ActivationMeter(limit: memoryLimit)
     for (index, step) in steps.enumerated() {
       let operands = try step.inputs.map(tensor)
       let begin = observer == nil ? 0 : elapsed()
+      if observesThreads { workers.pool.beginSpans() }
       let results = try locating(step.node.label) { try step.results(for: operands, on: workers, meter: &meter) }
       let present = operands.compactMap { $0 }
       for (slot, result) in zip(step.outputs, results) {
@@ -45,7 +47,8 @@ extension ExecutionPlan {
         observer.executed(
           StepRecord(
             index: index, stepCount: steps.count, node: step.node, inputs: operands.map { $0.map(\.type) },
-            outputs: results.map(\.type), start: begin, duration: elapsed() - begin, liveBytes: meter.live))
+            outputs: results.map(\.type), start: begin, duration: elapsed() - begin, liveBytes: meter.live,
+            spans: observesThreads ? workers.spans(since: start) : []))
       }
       for slot in step.released {
         if let value = values[slot] { meter.release(value) }
@@ -119,6 +122,17 @@ extension ExecutionPlan.Step {
     let buffers = try types.map { try TensorBuffer(element: $0.element, shape: $0.shape.sizes ?? []) }
     try kernel.run(Operands(operands), into: buffers, on: workers)
     return try buffers.map { try $0.tensor() }
+  }
+}
+
+extension Workers {
+  /// What the threads did since the pool was asked to keep it, in seconds after `origin`.
+  fileprivate func spans(since origin: DispatchTime) -> [ThreadSpan] {
+    pool.endSpans().map { span in
+      ThreadSpan(
+        thread: span.worker, start: Double(span.start - origin.uptimeNanoseconds) * 1e-9,
+        duration: Double(span.end - span.start) * 1e-9, taskCount: span.taskCount)
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Formats
 import Foundation
+import Reporting
 import Rewriting
 import Tensors
 
@@ -21,6 +22,12 @@ struct Fuse: ParsableCommand {
 
   @Option(help: ArgumentHelp("Where to write the decision log.", valueName: "decisions.json"))
   var log: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Where to write a report: one HTML file with the graph before and after and every decision.",
+      valueName: "out.html"))
+  var report: String?
 
   @Option(
     help: ArgumentHelp(
@@ -52,6 +59,15 @@ struct Fuse: ParsableCommand {
     if let log {
       var file = AtomicOutput()
       try file.add(log, chunks: [try result.log.json(model: model.fileName, format: result.document.format)])
+      try file.commit()
+    }
+    if let report {
+      progress.begin("writing the report")
+      let page = Report(
+        model: model.fileName, format: result.document.format, headline: Explanation(log: result.log).headline,
+        before: result.document.graph, after: result.fused, log: result.log)
+      var file = AtomicOutput()
+      try file.add(report, chunks: [try page.html()])
       try file.commit()
     }
     if exportCompileStat ?? .atExit == .atExit { try exportStatistics(result.log) }

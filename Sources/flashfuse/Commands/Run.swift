@@ -1,6 +1,8 @@
 import ArgumentParser
 import Foundation
 import GraphIR
+import Reporting
+import Rewriting
 import Runtime
 import Tensors
 
@@ -30,6 +32,11 @@ struct Run: ParsableCommand {
     help: "The tolerance of the comparison; by default 2e-4, 5e-3 for f16, 4e-2 for bf16 and 1e-9 for f64 outputs.")
   var tolerance: Double?
 
+  @Option(
+    help: ArgumentHelp(
+      "Where to write a trace of the run, with a slice for every step, for Perfetto.", valueName: "trace.json"))
+  var trace: String?
+
   @OptionGroup var options: RunOptions
 
   @Flag(help: "Print figures as JSON.")
@@ -54,6 +61,10 @@ struct Run: ParsableCommand {
         expected: inputs.expectedOutputs(of: result.document.graph), tolerance: tolerance, options: options.session,
         progress: progress)
     }
+    if let trace {
+      try writeTrace(
+        to: trace, of: noFuse ? result.document.graph : result.fused, log: result.log, inputs: tensors, progress)
+    }
     if let outputs { try NumPyArchive.write(main.outputs, toFile: outputs) }
     progress.finish()
     let report = RunReport(
@@ -61,5 +72,21 @@ struct Run: ParsableCommand {
       seed: inputs.seed, run: main, comparison: comparison)
     if json { try report.printJSON() } else { report.printText() }
     if comparison?.passes == false { throw ExitCode.comparisonFailed }
+  }
+
+  /// Runs `graph` again, told of every step: what is printed was measured without that.
+  private func writeTrace(
+    to path: String, of graph: Graph, log: FusionLog, inputs: [String: Tensor], _ progress: Progress
+  ) throws {
+    progress.begin("tracing")
+    let session = Session(graph, options: options.session)
+    let profile = try RunProfile(
+      graph, in: session, inputs: inputs, regions: AttentionRegions(log), repeats: 1, progress: progress)
+    let trace = TraceFile(
+      profile, title: "\(model.fileName), \(noFuse ? "native" : "fused")", peak: session.measuredPeak(of: .float32),
+      log: log)
+    var file = AtomicOutput()
+    try file.add(path, chunks: [try trace.json()])
+    try file.commit()
   }
 }
