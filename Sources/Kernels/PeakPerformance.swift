@@ -12,13 +12,14 @@ extension InstructionSet {
   package func measuredPeak(on pool: WorkerPool, element: KernelElement = .float32, attempts: Int = 5) -> Double {
     let limits = kernels.limits
     let pairs = element == .bfloat16 && hasBFloat16Dots
-    // About ten milliseconds on a fast core: longer than it takes to start, shorter than a time slice.
-    let steps = 2_000_000
-    let operations = Double(limits.operationsPerStep(pairs)) * Double(steps) * Double(pool.workerCount)
-    return operations
-      / leastSeconds(attempts, on: pool, tasks: pool.workerCount) { _ in
-        limits.multiplyAdd(pairs, steps)
-      }
+    // About ten milliseconds: longer than it takes to start, shorter than a time slice.
+    var steps = 1000
+    func seconds(_ attempts: Int) -> Double {
+      let steps = steps
+      return leastSeconds(attempts, on: pool, tasks: pool.workerCount) { _ in limits.multiplyAdd(pairs, steps) }
+    }
+    while steps < 1 << 30 && seconds(1) < 5e-3 { steps *= 2 }
+    return Double(limits.operationsPerStep(pairs)) * Double(steps) * Double(pool.workerCount) / seconds(attempts)
   }
 
   /// The most bytes per second that all threads of `pool` together read from memory that no cache holds: the best of
