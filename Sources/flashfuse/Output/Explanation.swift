@@ -46,12 +46,22 @@ struct Explanation {
   /// One row for every decision.
   var table: String {
     var table = TextTable([
-      .init(title: "Softmax", width: 31), .init(title: "Verdict", width: 13), .init(title: "What and why", width: 32),
+      .init(title: "Softmax", width: 31), .init(title: "Verdict", width: 13, style: Self.style),
+      .init(title: "What and why", width: 32),
     ])
     for decision in log.decisions {
       table.add([decision.anchor, decision.verdict.rawValue, Self.detail(decision)])
     }
     return table.text
+  }
+
+  private static func style(_ verdict: String) -> TerminalStyle? {
+    switch FusionDecision.Verdict(rawValue: verdict) {
+    case .fused, .alreadyFused: .green
+    case .declined: .yellow
+    case .notAttention: .dim
+    case nil: nil
+    }
   }
 
   private static func detail(_ decision: FusionDecision) -> String {

@@ -66,7 +66,7 @@ struct RunReport {
       .init(title: "Output", width: 28), .init(title: "Run", width: 7), .init(title: "Against", width: 8),
       .init(title: "Absolute", width: 8, isRightAligned: true),
       .init(title: "Relative", width: 8, isRightAligned: true),
-      .init(title: "", width: 9),
+      .init(title: "", width: 9, style: { $0 == "ok" ? .green : .red }),
     ])
     for row in comparison.rows {
       table.add([

@@ -4,6 +4,8 @@ struct TextTable {
     var title: String
     var width: Int
     var isRightAligned = false
+    /// The style of a cell with this text.
+    var style: (String) -> TerminalStyle? = { _ in nil }
   }
 
   static let lineWidth = 80
@@ -22,23 +24,30 @@ struct TextTable {
       let widest = rows.map { $0[index].count }.max() ?? 0
       return Column(
         title: column.title, width: min(column.width, max(widest, column.title.count)),
-        isRightAligned: column.isRightAligned)
+        isRightAligned: column.isRightAligned, style: column.style)
     }
-    let titles = narrowed.map(\.title)
-    return ([titles] + rows).map { Self.format($0, narrowed) }.joined()
+    let titleColumns = narrowed.map { column in
+      Column(title: column.title, width: column.width, isRightAligned: column.isRightAligned) { _ in .bold }
+    }
+    return Self.format(narrowed.map(\.title), titleColumns) + rows.map { Self.format($0, narrowed) }.joined()
   }
 
   private static func format(_ row: [String], _ columns: [Column]) -> String {
     let cells = zip(row, columns).map { wrap($0, width: $1.width) }
     let height = cells.map(\.count).max() ?? 0
+    let styles = zip(row, columns).map { $1.style($0) }
     return (0..<height).map { line in
-      let parts = zip(cells, columns).map { cell, column in
-        let text = line < cell.count ? cell[line] : ""
-        let padding = String(repeating: " ", count: max(column.width - text.count, 0))
-        return column.isRightAligned ? padding + text : text + padding
+      var text = ""
+      var gap = ""
+      for (index, column) in columns.enumerated() {
+        let cell = line < cells[index].count ? cells[index][line] : ""
+        let padding = String(repeating: " ", count: max(column.width - cell.count, 0))
+        // Spaces are only written before something: no line ends in one.
+        if !cell.isEmpty { text += gap + (column.isRightAligned ? padding : "") + (styles[index]?(cell) ?? cell) }
+        gap = cell.isEmpty ? gap + padding : column.isRightAligned ? "" : padding
+        gap += "  "
       }
-      let joined = parts.joined(separator: "  ")
-      return String(joined.reversed().drop { $0 == " " }.reversed()) + "\n"
+      return text + "\n"
     }.joined()
   }
 
