@@ -147,6 +147,61 @@ import Testing
         """)
   }
 
+  /// The weights are put to 0 where the scores were hidden, by the same mask in another cast of it.
+  @Test func masksAfterTheSoftmaxAreToldThroughCasts() throws {
+    var graph = try Graph(
+      parsing: attention(
+        scores: """
+          %20 = Constant : f32[] = 0.0
+          %21 = Greater (%3, %20) : bool[2, 4, s, s]
+          %22 = Constant : f32[] = -3.4028235e+38
+          %23 = Cast {to = bool} (%21) : bool[2, 4, s, s]
+          %8 = Where (%23, %22, %4) : f32[2, 4, s, s]
+          """,
+        weights: """
+          %7 = Softmax (%8) : f32[2, 4, s, s]
+          %24 = Cast {to = bool} (%21) : bool[2, 4, s, s]
+          %9 = Where (%24, %20, %7) : f32[2, 4, s, s]
+          """))
+    let log = try FusionPipeline([pass]).run(on: &graph)
+    expectDecisions(log, ["%7 fused"])
+  }
+
+  /// The sizes of scores are known without them, also where they are read off a view of the scores.
+  @Test func sizesAreReadOffViewsOfTheScores() throws {
+    try expectRewrite(
+      pass,
+      attention(
+        scores: """
+          %8 = Identity (%4) : f32[2, 4, s, s]
+          %20 = Constant : i64[3] = [8, -1, 1]
+          %21 = Reshape (%8, %20) : f32[8, s*s, 1]
+          %22 = Shape (%21) : i64[3]
+          """, extra: "return \"sizes\" %22"),
+      to: """
+        graph "g" {
+          %0 = Parameter "q" : f32[2, 4, s, 8]
+          %1 = Parameter "kt" : f32[2, 4, 8, s]
+          %2 = Parameter "v" : f32[2, 4, s, 8]
+          %3 = Parameter "m" : f32[2, 4, s, s]
+          %4 = Transpose {perm = [0, 1, 3, 2]} (%1) : f32[2, 4, s, 8]
+          %5 = FlashAttention (%0, %4, %2) : f32[2, 4, s, 8]
+          %6 = Constant : i64[1] = [8]
+          %7 = Shape (%0) : i64[4]
+          %8 = Constant : i64[1] = [2]
+          %9 = Gather (%7, %8) : i64[1]
+          %10 = Shape (%1) : i64[4]
+          %11 = Constant : i64[1] = [3]
+          %12 = Gather (%10, %11) : i64[1]
+          %13 = Mul (%9, %12) : i64[1]
+          %14 = Constant : i64[1] = [1]
+          %15 = Concat (%6, %13, %14) : i64[3]
+          return "y" %5
+          return "sizes" %15
+        }
+        """)
+  }
+
   private func attention(
     scores: String, weights: String = "%9 = Softmax (%8) : f32[2, 4, s, s]", product: String = "%12 = MatMul (%9, %2)",
     extra: String = ""

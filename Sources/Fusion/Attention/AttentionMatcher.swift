@@ -50,9 +50,13 @@ struct AttentionMatcher {
       let measured = try checkLeaks(nodes, output: weights.product.node)
       var match = try assemble(axes, score, softmax, weights, keys: axes.resolve(keys), nodes: nodes)
       let labels = score.labels.merging(weights.labels) { first, _ in first }
-      for (reader, value) in measured {
-        guard let label = labels[value] else { throw leak(value, graph[reader]) }
-        match.measured.append((reader, match.axes.resolve(label)))
+      for measurement in measured {
+        var view = labels[measurement.source].map { LabelledValue(value: measurement.source, labels: $0) }
+        for node in measurement.views {
+          view = view.flatMap { match.axes.downstream(match.axes.resolve($0), through: graph[node], in: graph) }
+        }
+        guard let view else { throw leak(measurement.source, graph[measurement.views.first ?? measurement.reader]) }
+        match.measured.append((measurement.reader, match.axes.resolve(view.labels)))
       }
       return .found(match)
     } catch {
@@ -84,25 +88,43 @@ struct AttentionMatcher {
       node: graph[id].label)
   }
 
+  /// A node outside that reads the shape of `source`, or of what the shape-only nodes `views` make of it.
+  private struct Measurement {
+    let reader: NodeID
+    let source: Value
+    let views: [NodeID]
+  }
+
   /// Everything between the products must be read by nothing outside; only its shape may, which others can tell as well.
-  ///
-  /// Returns the nodes that read a shape, each with the value whose shape it is.
-  private func checkLeaks(_ nodes: [NodeID], output: NodeID) throws(Reason) -> [(reader: NodeID, value: Value)] {
+  private func checkLeaks(_ nodes: [NodeID], output: NodeID) throws(Reason) -> [Measurement] {
     let inside = Set(nodes)
-    var measured: [(reader: NodeID, value: Value)] = []
+    var measured: [Measurement] = []
     for value in nodes.lazy.filter({ $0 != output }).flatMap({ graph[$0].values }) {
-      for use in graph.uses(of: value) {
-        switch use {
-        case .output(let index):
-          throw Reason(
-            "scores-used-elsewhere",
-            "the result of this \(graph.kind(of: value.node)) is also the output '\(graph.outputs[index].name)'",
-            node: graph[value.node].label, hint: "export the model without attention weights among its outputs")
-        case .node(let reader, _) where !inside.contains(reader) && live.contains(reader):
-          guard graph[reader].operation is ShapeOf else { throw leak(value, graph[reader]) }
-          measured.append((reader, value))
-        default: break
+      measured += try readers(of: value, viewOf: value, through: [], except: inside)
+    }
+    return measured
+  }
+
+  private func readers(
+    of value: Value, viewOf source: Value, through views: [NodeID], except inside: Set<NodeID>
+  ) throws(Reason) -> [Measurement] {
+    var measured: [Measurement] = []
+    for use in graph.uses(of: value) {
+      switch use {
+      case .output(let index):
+        throw Reason(
+          "scores-used-elsewhere",
+          "the result of this \(graph.kind(of: source.node)) is also the output '\(graph.outputs[index].name)'",
+          node: graph[source.node].label, hint: "export the model without attention weights among its outputs")
+      case .node(let reader, _) where !inside.contains(reader) && live.contains(reader):
+        if graph[reader].operation is ShapeOf {
+          measured.append(Measurement(reader: reader, source: source, views: views))
+        } else if views.count < 8, ShapeStep.source(of: graph[reader]) == value {
+          measured += try readers(of: Value(reader), viewOf: source, through: views + [reader], except: inside)
+        } else {
+          throw leak(source, graph[views.first ?? reader])
         }
+      default: break
       }
     }
     return measured

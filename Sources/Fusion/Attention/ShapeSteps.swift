@@ -29,8 +29,7 @@ extension AxisTable {
     case is Identity, is Dropout:
       return LabelledValue(value: source, labels: labelled.labels)
     case let cast as Cast:
-      // A cast to or from integers changes values.
-      guard cast.to.isFloatingPoint, graph.info(of: source).element.isFloatingPoint else { return nil }
+      guard cast.keepsValues(of: graph.info(of: source).element) else { return nil }
       return LabelledValue(value: source, labels: labelled.labels)
     case let transpose as Transpose:
       guard let order = transpose.order(rank: before.count) else { return nil }
@@ -68,7 +67,7 @@ extension AxisTable {
     case is Identity, is Dropout:
       return LabelledValue(value: result, labels: labelled.labels)
     case let cast as Cast:
-      guard cast.to.isFloatingPoint, graph.info(of: labelled.value).element.isFloatingPoint else { return nil }
+      guard cast.keepsValues(of: graph.info(of: labelled.value).element) else { return nil }
       return LabelledValue(value: result, labels: labelled.labels)
     case let transpose as Transpose:
       guard let order = transpose.order(rank: labelled.labels.count) else { return nil }
@@ -78,6 +77,13 @@ extension AxisTable {
     default:
       return nil
     }
+  }
+}
+
+extension Cast {
+  /// Whether values of `element` stay what they are but for rounding: a cast between floating point and integers changes them.
+  fileprivate func keepsValues(of element: ElementType) -> Bool {
+    to == element || to.isFloatingPoint && element.isFloatingPoint
   }
 }
 
