@@ -6,9 +6,19 @@
 // What Swift's SIMD types lack, or compile to a loop over lanes: widening narrow numbers, transposing or summing a
 // square of lanes, powers of two, and dot products of bfloat16 pairs. Every function is static inline, so that each instruction set's target has its own.
 
-/// Asks for the memory at `address` to be brought into the caches; any address is allowed.
+/// Asks for the memory at `address` to be brought into the second-level cache; any address is allowed.
 static inline __attribute__((always_inline)) void flashfuse_prefetch(const void *address) {
+  __builtin_prefetch(address, 0, 2);
+}
+
+/// Asks for the memory at `address` to be brought into the first-level cache; any address is allowed.
+static inline __attribute__((always_inline)) void flashfuse_prefetch_near(const void *address) {
   __builtin_prefetch(address);
+}
+
+/// Asks for the memory at `address` to be brought into the first-level cache for writing; any address is allowed.
+static inline __attribute__((always_inline)) void flashfuse_prefetch_for_writing(const void *address) {
+  __builtin_prefetch(address, 1, 3);
 }
 
 #define FLASHFUSE_DEFINE_VECTORS(N)                                          \
@@ -27,6 +37,7 @@ typedef _Float16 flashfuse_float16_16 __attribute__((ext_vector_type(16)));
 typedef _Float16 flashfuse_float16_4 __attribute__((ext_vector_type(4)));
 #define FLASHFUSE_FROM_FLOAT16(N, v) \
   __builtin_convertvector((flashfuse_float16_##N)(v), flashfuse_float##N)
+#define FLASHFUSE_TO_FLOAT16(N, v) ((flashfuse_half##N)__builtin_convertvector(v, flashfuse_float16_##N))
 #else
 // Multiplying by 2^112 moves the exponent's bias from 15 to 127, subnormal numbers included; infinities and NaN keep
 // all bits of their exponent.
@@ -38,6 +49,20 @@ typedef _Float16 flashfuse_float16_4 __attribute__((ext_vector_type(4)));
     flashfuse_word##N isSpecial = (flashfuse_word##N)(magnitude >= 0x0f800000);                             \
     flashfuse_word##N special = magnitude | 0x7f800000;                                                     \
     (flashfuse_float##N)((isSpecial & special) | (~isSpecial & scaled) | (words & 0x8000) << 16);           \
+  })
+// Rounds to nearest, ties to even. The spacing of floats at 1/2 is that of subnormal halves, so an addition rounds those.
+#define FLASHFUSE_TO_FLOAT16(N, v)                                                                          \
+  ({                                                                                                        \
+    flashfuse_word##N words = (flashfuse_word##N)(v);                                                       \
+    flashfuse_word##N magnitude = words & 0x7fffffff;                                                       \
+    flashfuse_word##N isNaN = (flashfuse_word##N)(magnitude > 0x7f800000);                                  \
+    flashfuse_word##N isLarge = (flashfuse_word##N)(magnitude >= 0x47800000);                               \
+    flashfuse_word##N isSmall = (flashfuse_word##N)(magnitude < 0x38800000);                                \
+    flashfuse_word##N small = (flashfuse_word##N)((flashfuse_float##N)magnitude + 0.5f) - 0x3f000000;       \
+    flashfuse_word##N normal = (magnitude + 0xfff + (magnitude >> 13 & 1) - 0x38000000) >> 13;              \
+    flashfuse_word##N finite = (isSmall & small) | (~isSmall & normal);                                     \
+    flashfuse_word##N half = (isLarge & (0x7c00 | (isNaN & 0x200))) | (~isLarge & finite);                  \
+    __builtin_convertvector(half | (words >> 16 & 0x8000), flashfuse_half##N);                              \
   })
 #endif
 
@@ -134,6 +159,14 @@ static inline __attribute__((always_inline)) flashfuse_float16 flashfuse_interle
   static inline __attribute__((always_inline)) flashfuse_float##N flashfuse_from_float16_##N(                  \
       flashfuse_half##N v) {                                                                                   \
     return FLASHFUSE_FROM_FLOAT16(N, v);                                                                       \
+  }                                                                                                            \
+  static inline __attribute__((always_inline)) flashfuse_half##N flashfuse_to_float16_##N(                     \
+      flashfuse_float##N v) {                                                                                  \
+    return FLASHFUSE_TO_FLOAT16(N, v);                                                                         \
+  }                                                                                                            \
+  static inline __attribute__((always_inline)) flashfuse_half##N flashfuse_to_bfloat16_##N(                    \
+      flashfuse_float##N v) {                                                                                  \
+    return __builtin_convertvector(FLASHFUSE_ROUND_TO_HIGH(N, v) >> 16, flashfuse_half##N);                    \
   }                                                                                                            \
   static inline __attribute__((always_inline)) flashfuse_float##N flashfuse_fraction##N(flashfuse_float##N x) { \
     return FLASHFUSE_FRACTION##N(x);                                                                           \

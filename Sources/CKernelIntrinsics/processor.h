@@ -24,6 +24,15 @@ static inline bool flashfuse_provides(unsigned int leaf1, unsigned int leaf7, un
 }
 #endif
 
+/// Tells the processor that this thread only waits for another.
+static inline void flashfuse_pause(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
 /// Whether code compiled for x86-64-v3 (AVX2, FMA, F16C, BMI) runs here.
 static inline bool flashfuse_has_avx2(void) {
 #if defined(__x86_64__)

@@ -11,7 +11,7 @@ package struct FlashAttention: Sendable {
   /// Checks the arguments and plans the work.
   ///
   /// - Parameters:
-  ///   - tiles: The tile sizes to use; by default those that suit the shape.
+  ///   - tiles: The tile sizes to use; by default some that suit most shapes.
   ///   - fewestRoundedKeys: The keys from which on bfloat16 weights may be rounded to bfloat16; with fewer the rounding
   ///     would not average out.
   /// - Throws: ``KernelArgumentError`` for sizes that contradict each other, and for buffers that don't hold what
@@ -28,7 +28,7 @@ package struct FlashAttention: Sendable {
     self.instructionSet = instructionSet
     usesBFloat16Dots =
       arguments.keyLength >= fewestRoundedKeys && instructionSet.hasBFloat16Dots && arguments.suitsBFloat16Dots
-    self.tiles = tiles ?? .suiting(arguments, panelRows: instructionSet.kernels.panelRows)
+    self.tiles = tiles ?? .usual
   }
 
   /// Memory beyond the operands that one worker needs; doesn't depend on the lengths.
@@ -40,7 +40,7 @@ package struct FlashAttention: Sendable {
   /// Computes the output.
   package func run(on pool: WorkerPool) {
     guard !usesDoublePrecision else { return ReferenceAttention(arguments: arguments).run(on: pool) }
-    let division = WorkDivision(arguments, tiles: tiles)
+    let division = WorkDivision(arguments, tiles: tiles, workers: pool.workerCount)
     let splits = division.keySplits(workers: pool.workerCount)
     if splits > 1 {
       runSplit(division, splits: splits, on: pool)

@@ -59,11 +59,6 @@ extension FlashAttentionArguments {
 }
 
 extension AttentionTiles {
-  /// Tiles whose keys and values, and whose queries and outputs, take half of a second-level cache of 1 MB.
-  static func suiting(_ arguments: FlashAttentionArguments, panelRows: Int) -> AttentionTiles {
-    let rowBytes = 4 * max(arguments.headSize + arguments.valueSize, 1)
-    let keys = min(max(131_072 / rowBytes / 32 * 32, 32), 128)
-    let panels = min(max(393_216 / rowBytes / panelRows, 1), max(1, 288 / panelRows))
-    return AttentionTiles(queryRows: panels * panelRows, keys: keys)
-  }
+  /// Tiles that suit most shapes with head sizes about 64; whoever knows the machine's caches plans better ones.
+  static let usual = AttentionTiles(queryRows: 288, keys: 192)
 }

@@ -11,16 +11,27 @@ struct WorkDivision: Sendable {
   private let tilesPerSpan: Int
   let count: Int
 
-  init(_ arguments: FlashAttentionArguments, tiles: AttentionTiles) {
+  /// An item more or less of so many makes little difference.
+  private static let itemsPerWorker = 32
+  /// Fewer rows would be read along with all keys and values for little work.
+  private static let fewestRows = 48
+
+  /// - Parameter workers: With several, items are made so small that all finish at about the same time.
+  init(_ arguments: FlashAttentionArguments, tiles: AttentionTiles, workers: Int) {
     keyHeads = arguments.keyHeads
     group = arguments.keyHeads == 0 ? 1 : arguments.queryHeads / arguments.keyHeads
     keyLength = arguments.keyLength
     // Heads of one group read the same keys, so short ones share an item.
-    let sharesItems = arguments.queryLength < tiles.queryRows && group > 1
+    var mostRows = tiles.queryRows
+    if workers > 1 {
+      let rows = arguments.batch * arguments.queryHeads * arguments.queryLength
+      mostRows = min(mostRows, max(rows / (Self.itemsPerWorker * workers), Self.fewestRows))
+    }
+    let sharesItems = arguments.queryLength < mostRows && group > 1
     rowsPerSpan = arguments.queryLength * (sharesItems ? group : 1)
     spansPerKeyHead = sharesItems ? 1 : group
     // Tiles of about the same size, of whole vectors.
-    let fewest = max(1, (rowsPerSpan + tiles.queryRows - 1) / tiles.queryRows)
+    let fewest = max(1, (rowsPerSpan + mostRows - 1) / mostRows)
     let widestVector = 16
     let even = ((rowsPerSpan + fewest - 1) / fewest + widestVector - 1) / widestVector * widestVector
     tileRows = max(1, min(tiles.queryRows, even))
@@ -58,9 +69,9 @@ struct WorkDivision: Sendable {
 
   /// Into how many shares the keys are split, so that few items with many keys keep all workers busy.
   func keySplits(workers: Int) -> Int {
-    let itemsPerWorker = 4
-    let keysPerShare = 1024
-    guard workers > 1, count > 0, count < itemsPerWorker * workers else { return 1 }
-    return max(1, min((itemsPerWorker * workers + count - 1) / count, keyLength / keysPerShare))
+    let fewestItems = 8 * workers
+    let keysPerShare = 512
+    guard workers > 1, count > 0, count < fewestItems else { return 1 }
+    return max(1, min((fewestItems + count - 1) / count, keyLength / keysPerShare))
   }
 }

@@ -1,3 +1,5 @@
+import CKernelIntrinsics
+import Dispatch
 import Foundation
 import Synchronization
 
@@ -14,7 +16,8 @@ package struct WorkerSpan: Hashable, Sendable {
 
 /// A fixed set of threads that share out independent tasks.
 ///
-/// The calling thread works too, so a pool of one has no threads of its own. Idle threads sleep. A call from inside a
+/// The calling thread works too, so a pool of one has no threads of its own. Idle threads sleep once they have waited for
+/// some microseconds. A call from inside a
 /// task, or while another call is running, is done by its own thread alone.
 package final class WorkerPool: Sendable {
   /// A task: its index, and scratch memory that no other task uses meanwhile (aligned to 64, contents unspecified).
@@ -89,15 +92,16 @@ private struct Job {
 
 /// What the pool and its threads share.
 ///
-/// `condition` protects every variable but `next`, which hands out the tasks.
+/// `condition` protects every variable that is not atomic; the atomic ones change while it is held, except `next`, which
+/// hands out the tasks, and `unfinished` where it goes down.
 private final class SharedState: @unchecked Sendable {
   private let condition = NSCondition()
   private let next = Atomic(0)
+  private let generation = Atomic(0)
+  private let unfinished = Atomic(0)
+  private let isStopped = Atomic(false)
   private var job: Job?
-  private var generation = 0
   private var activeWorkers = 0
-  private var unfinished = 0
-  private var isStopped = false
   /// The calling thread's own.
   private let scratch = Scratch()
   /// Nil where spans are not kept.
@@ -109,22 +113,23 @@ private final class SharedState: @unchecked Sendable {
       condition.lock()
       self.job = job
       activeWorkers = workers
-      unfinished = workers - 1
-      generation += 1
+      unfinished.store(workers - 1, ordering: .releasing)
+      generation.add(1, ordering: .releasing)
       condition.broadcast()
       condition.unlock()
     }
     perform(job, scratch, worker: 0)
     guard workers > 1 else { return }
+    wait { unfinished.load(ordering: .acquiring) == 0 }
     condition.lock()
-    while unfinished > 0 { condition.wait() }
+    while unfinished.load(ordering: .acquiring) > 0 { condition.wait() }
     self.job = nil
     condition.unlock()
   }
 
   func stop() {
     condition.lock()
-    isStopped = true
+    isStopped.store(true, ordering: .releasing)
     condition.broadcast()
     condition.unlock()
   }
@@ -133,19 +138,32 @@ private final class SharedState: @unchecked Sendable {
   func work(as worker: Int) {
     let scratch = Scratch()
     var seen = 0
-    condition.lock()
     while true {
-      while generation == seen && !isStopped { condition.wait() }
-      if isStopped { break }
-      seen = generation
-      guard let job, worker < activeWorkers else { continue }
-      condition.unlock()
-      perform(job, scratch, worker: worker)
+      wait { generation.load(ordering: .acquiring) != seen || isStopped.load(ordering: .acquiring) }
       condition.lock()
-      unfinished -= 1
-      if unfinished == 0 { condition.broadcast() }
+      while generation.load(ordering: .acquiring) == seen && !isStopped.load(ordering: .acquiring) { condition.wait() }
+      let current = generation.load(ordering: .acquiring)
+      let job = worker < activeWorkers && current != seen ? job : nil
+      seen = current
+      condition.unlock()
+      if isStopped.load(ordering: .acquiring) { return }
+      guard let job else { continue }
+      perform(job, scratch, worker: worker)
+      guard unfinished.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 else { continue }
+      condition.lock()
+      condition.broadcast()
+      condition.unlock()
     }
-    condition.unlock()
+  }
+
+  /// Waits for a short time: waking a thread that sleeps takes longer than many tasks.
+  private func wait(until isDone: () -> Bool) {
+    let patience: UInt64 = 40_000
+    let start = DispatchTime.now().uptimeNanoseconds
+    while !isDone() {
+      for _ in 0..<16 { flashfuse_pause() }
+      if DispatchTime.now().uptimeNanoseconds &- start > patience { return }
+    }
   }
 
   private func perform(_ job: Job, _ scratch: Scratch, worker: Int) {

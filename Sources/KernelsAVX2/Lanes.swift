@@ -53,10 +53,34 @@ func floats(fromFloat16 bits: HalfLanes) -> Lanes {
   flashfuse_from_float16_8(bits)
 }
 
-/// Asks for the memory at an address to be brought into the caches; any address is allowed.
+/// The nearest IEEE half-precision numbers.
 @inline(__always)
-func prefetchMemory(at address: UnsafeRawPointer) {
+func float16Bits(of v: Lanes) -> HalfLanes {
+  flashfuse_to_float16_8(v)
+}
+
+/// The nearest bfloat16.
+@inline(__always)
+func bfloat16Bits(of v: Lanes) -> HalfLanes {
+  flashfuse_to_bfloat16_8(v)
+}
+
+/// Asks for the memory at an address to be brought into the second-level cache; any address is allowed.
+@inline(__always)
+func prefetch(_ address: UnsafeRawPointer) {
   flashfuse_prefetch(address)
+}
+
+/// Asks for the memory at an address to be brought into the first-level cache; any address is allowed.
+@inline(__always)
+func prefetchNear(_ address: UnsafeRawPointer) {
+  flashfuse_prefetch_near(address)
+}
+
+/// Asks for the memory at an address to be brought into the first-level cache for writing; any address is allowed.
+@inline(__always)
+func prefetchForWriting(_ address: UnsafeRawPointer) {
+  flashfuse_prefetch_for_writing(address)
 }
 
 /// Each number less its nearest integer; 0 for infinities and for numbers below −150.

@@ -28,7 +28,7 @@ public final class Session {
 
   public let graph: Graph
   public let options: Options
-  private let workers: Workers
+  let workers: Workers
   private var plans: [[TensorType?]: ExecutionPlan] = [:]
 
   public init(_ graph: Graph, options: Options = Options()) {

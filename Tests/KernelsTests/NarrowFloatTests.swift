@@ -57,4 +57,27 @@ struct NarrowFloatTests {
       }
     }
   }
+
+  @Test func vectorsRoundLikeScalars() {
+    var generator = SplitMix(state: 4)
+    let special: [Float] = [
+      0, -0.0, .infinity, -.infinity, .nan, 65_504, 65_519.99, 65_520, 0x1p-24, 0x1p-25, 0x1.8p-25, 0x1p-14, 1 + 0x1p-11,
+      1 + 0x1.8p-10, 1 + 0x1p-8, 1 + 0x1.8p-7, .greatestFiniteMagnitude, .leastNonzeroMagnitude,
+    ]
+    let numbers = special + (0..<4000).map { _ in Float(bitPattern: UInt32(truncatingIfNeeded: generator.next())) }
+    for start in stride(from: 0, through: numbers.count - Lanes.scalarCount, by: Lanes.scalarCount) {
+      var lanes = Lanes()
+      for lane in 0..<Lanes.scalarCount { lanes[lane] = numbers[start + lane] }
+      let halves = float16Bits(of: lanes)
+      let brains = bfloat16Bits(of: lanes)
+      for lane in 0..<Lanes.scalarCount {
+        let number = numbers[start + lane]
+        if number.isNaN {
+          #expect(float(fromFloat16: halves[lane]).isNaN && float(fromBFloat16: brains[lane]).isNaN)
+        } else {
+          #expect(halves[lane] == float16(from: number) && brains[lane] == bfloat16(from: number))
+        }
+      }
+    }
+  }
 }

@@ -14,7 +14,8 @@ struct SplitKeysTests {
       var run = run
       run.shape = shape
       return try run.withArguments(of: run.inputs) { arguments, _ in
-        WorkDivision(arguments, tiles: AttentionTiles(queryRows: 48, keys: 64)).keySplits(workers: workers)
+        WorkDivision(arguments, tiles: AttentionTiles(queryRows: 48, keys: 64), workers: workers)
+          .keySplits(workers: workers)
       }
     }
     #expect(try splits(Self.shape, workers: 1) == 1)
@@ -49,7 +50,7 @@ struct SplitKeysTests {
     let exact = NaiveAttention<Double>(run.shape, run.modifiers, inputs).output()
     let actual = try run.withArguments(of: inputs) { arguments, output in
       let attention = try FlashAttention(arguments)
-      let division = WorkDivision(arguments, tiles: attention.tiles)
+      let division = WorkDivision(arguments, tiles: attention.tiles, workers: 2)
       attention.runSplit(division, splits: splits, on: KernelRun.pool)
       return output.numbers
     }

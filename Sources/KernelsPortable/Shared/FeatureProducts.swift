@@ -5,6 +5,8 @@ struct FeatureRows {
   var stride: Int
   /// Vectors of a row.
   var vectors: Int
+  /// Bytes of a row.
+  var rowBytes: Int
 }
 
 /// The two products of attention for four query rows, with lanes along features: keys and values are read as they lie
@@ -12,26 +14,23 @@ struct FeatureRows {
 enum FeatureProducts<Element: StoredElement> {
   /// Writes `keys · query` for `count` keys: key after key, four query rows each.
   ///
-  /// The last vector's lanes past the last key repeat it. The memory of `next`'s rows is asked for on the way, as
-  /// values are read right after the keys.
+  /// The last vector's lanes past the last key repeat it. With pairs of bfloat16 a number of a row is a pair. The memory
+  /// of `next`'s rows is asked for on the way, as values are read right after the keys.
   @inline(never)
-  static func scores(
-    _ keys: FeatureRows, count: Int, next: FeatureRows, query: UnsafePointer<Lanes>,
+  static func scores<Terms: ProductTerms>(
+    _: Terms.Type, _ keys: FeatureRows, count: Int, next: FeatureRows, query: UnsafePointer<Lanes>,
     square: UnsafeMutablePointer<Lanes>, to scores: UnsafeMutablePointer<Lanes>
   ) {
     let keyBytes = keys.vectors &* Element.vectorBytes
-    let nextBytes = next.vectors &* Element.vectorBytes
     var key = 0
     var target = scores
     while key < count {
-      for member in 0..<KeyGroup.count {
-        prefetch(next.base + (key &+ member) &* next.stride, byteCount: nextBytes)
-      }
+      for member in 0..<KeyGroup.count { askFor(next.base + (key &+ member) &* next.stride, byteCount: next.rowBytes) }
       var sums = KeyGroup(keys.base, first: key, last: count &- 1, stride: keys.stride)
       var part = query
       var offset = 0
       while offset < keyBytes {
-        sums.add(Element.self, at: offset, times: FourRows(loading: part))
+        sums.add(Element.self, Terms.self, at: offset, times: FourRows(loading: part))
         part += 4
         offset &+= Element.vectorBytes
       }
@@ -42,20 +41,10 @@ enum FeatureProducts<Element: StoredElement> {
     }
   }
 
-  @inline(__always)
-  private static func prefetch(_ address: UnsafeRawPointer, byteCount: Int) {
-    let cacheLine = 64
-    var offset = 0
-    while offset < byteCount {
-      prefetchMemory(at: address + offset)
-      offset &+= cacheLine
-    }
-  }
-
   /// `output = output · rescale + Σ weights[key] · values[key]` for four query rows.
   ///
-  /// The memory of the keys after these, which lie at `next`, is asked for on the way.
-  /// `output` holds two vectors of each row, then the next two, and where their number is odd one at the end.
+  /// `output` is in the order of ``FeatureColumns``. The memory of `next`'s rows, the keys after these, is asked for on
+  /// the way.
   @inline(never)
   static func weightedValues(
     _ values: FeatureRows, count: Int, next: FeatureRows, weights: UnsafePointer<Float>, rescale: UnsafePointer<Float>,
@@ -64,23 +53,41 @@ enum FeatureProducts<Element: StoredElement> {
     var target = output
     var part = values
     var next = next
-    while part.vectors >= 2 {
-      add(TwoVectors.self, part, count: count, next: next, weights: weights, rescale: rescale, output: target)
+    next.rowBytes /= max((values.vectors &+ 3) / 4, 1)
+    while part.vectors >= 4 {
+      add(FourAtATime<Element>.self, part, count: count, next: next, weights: weights, rescale: rescale, to: target)
+      target += 16
+      part.base += 4 &* Element.vectorBytes
+      next.base += next.rowBytes
+      part.vectors &-= 4
+    }
+    if part.vectors >= 2 {
+      add(TwoAtATime<Element>.self, part, count: count, next: next, weights: weights, rescale: rescale, to: target)
       target += 8
       part.base += 2 &* Element.vectorBytes
-      next.base += 2 &* Element.vectorBytes
       part.vectors &-= 2
     }
     if part.vectors > 0 {
-      add(OneVector.self, part, count: count, next: next, weights: weights, rescale: rescale, output: target)
+      add(OneAtATime<Element>.self, part, count: count, next: next, weights: weights, rescale: rescale, to: target)
     }
   }
 
   @inline(__always)
-  private static func add<Row: PanelRow>(
-    _: Row.Type, _ values: FeatureRows, count: Int, next: FeatureRows, weights: UnsafePointer<Float>,
-    rescale: UnsafePointer<Float>, output: UnsafeMutablePointer<Lanes>
+  private static func askFor(_ address: UnsafeRawPointer, byteCount: Int) {
+    let cacheLine = 64
+    var offset = 0
+    while offset < byteCount {
+      prefetchNear(address + offset)
+      offset &+= cacheLine
+    }
+  }
+
+  @inline(__always)
+  private static func add<Load: FeatureLoad>(
+    _: Load.Type, _ values: FeatureRows, count: Int, next: FeatureRows, weights: UnsafePointer<Float>,
+    rescale: UnsafePointer<Float>, to output: UnsafeMutablePointer<Lanes>
   ) {
+    typealias Row = Load.Row
     var sums = FourRows<Row>(loading: output)
     sums.first.multiply(by: Row(repeating: rescale[0]))
     sums.second.multiply(by: Row(repeating: rescale[1]))
@@ -89,10 +96,70 @@ enum FeatureProducts<Element: StoredElement> {
     let sources = FourSources(weights, first: 0, last: 3, stride: 1)
     var address = values.base
     for key in 0..<count {
-      prefetch(next.base + key &* next.stride, byteCount: Row.vectors &* Element.vectorBytes)
-      sums.add(FloatTerms.self, sources, at: 4 &* key, times: Row(Element.self, at: address))
+      askFor(next.base + key &* next.stride, byteCount: next.rowBytes)
+      sums.add(FloatTerms.self, sources, at: 4 &* key, times: Load.row(at: address))
       address += values.stride
     }
     sums.store(to: output)
+  }
+}
+
+/// A way to load some vectors of a row of features.
+private protocol FeatureLoad {
+  associatedtype Row: PanelRow
+
+  static func row(at address: UnsafeRawPointer) -> Row
+}
+
+private enum OneAtATime<Element: StoredElement>: FeatureLoad {
+  @inline(__always)
+  static func row(at address: UnsafeRawPointer) -> OneVector { OneVector(Element.lanes(at: address)) }
+}
+
+private enum TwoAtATime<Element: StoredElement>: FeatureLoad {
+  @inline(__always)
+  static func row(at address: UnsafeRawPointer) -> TwoVectors { Element.twoVectors(at: address) }
+}
+
+private enum FourAtATime<Element: StoredElement>: FeatureLoad {
+  @inline(__always)
+  static func row(at address: UnsafeRawPointer) -> FourVectors {
+    FourVectors(Element.twoVectors(at: address), Element.twoVectors(at: address + 2 &* Element.vectorBytes))
+  }
+}
+
+/// Where ``FeatureProducts`` keeps the outputs of four query rows: four vectors of each row, then the next four, and
+/// what is left in blocks of two and one.
+struct FeatureColumns {
+  /// Vectors of a row.
+  let vectors: Int
+  /// Whether two vectors hold every other number and those between.
+  let splitsPairs: Bool
+
+  /// Copies row `member` of four to `target`, in the order of its columns.
+  func copyRow(_ member: Int, of output: UnsafePointer<Lanes>, to target: UnsafeMutablePointer<Float>) {
+    let bytes = UnsafeMutableRawPointer(target)
+    var vector = 0
+    while vector < vectors {
+      let rest = vectors &- vector
+      let width = rest >= 4 ? 4 : rest >= 2 ? 2 : 1
+      let source = output + (4 &* vector &+ width &* member)
+      for index in 0..<width {
+        bytes.storeBytes(of: source[index], toByteOffset: 4 &* Lanes.scalarCount &* (vector &+ index), as: Lanes.self)
+      }
+      if splitsPairs && width > 1 {
+        for pair in 0..<width / 2 {
+          interleave(source + 2 &* pair, to: target + (vector &+ 2 &* pair) &* Lanes.scalarCount)
+        }
+      }
+      vector &+= width
+    }
+  }
+
+  private func interleave(_ pair: UnsafePointer<Lanes>, to target: UnsafeMutablePointer<Float>) {
+    for lane in 0..<Lanes.scalarCount {
+      target[2 &* lane] = pair[0][lane]
+      target[2 &* lane &+ 1] = pair[1][lane]
+    }
   }
 }

@@ -28,6 +28,11 @@ struct FewQueries {
     mask = problem.hasMask ? ScoreOperand(problem.mask, nil, problem, item) : nil
   }
 
+  /// Whether scores are products of bfloat16 pairs, which are exact as those of floats are.
+  private var multipliesPairs: Bool {
+    problem.usesBFloat16Dots && problem.headSize.isMultiple(of: 2 &* Lanes.scalarCount)
+  }
+
   private var fourCount: Int { (item.rowCount &+ 3) / 4 }
 
   /// Whose row it is; rows past the last repeat it.
@@ -68,6 +73,13 @@ struct FewQueries {
     let (four, member) = row.quotientAndRemainder(dividingBy: 4)
     let query = scratch.query + four &* scratch.queryVectors
     let floats = scratch.modifier
+    if multipliesPairs {
+      let address = problem.query.address(batch: item.batch, head: position.head, row: position.query)
+      for vector in 0..<scratch.queryVectors / 8 {
+        query[4 &* vector &+ member] = StoredFloat.lanes(at: address + vector &* StoredFloat.vectorBytes)
+      }
+      return
+    }
     let padded = scratch.queryVectors / 4 &* Lanes.scalarCount
     for column in problem.headSize..<padded { floats[column] = 0 }
     copyWidening(
@@ -87,34 +99,55 @@ struct FewQueries {
     nextKeys.base += count &* nextKeys.stride
     for four in 0..<fourCount {
       let query = scratch.query + four &* scratch.queryVectors
-      let output = scratch.output + four &* scratch.outputVectors
-      let (square, scores) = (scratch.square, scratch.scores)
-      switch keys.element {
-      case .bfloat16:
-        FeatureProducts<StoredBFloat16>.scores(
-          keys.rows, count: count, next: values.rows, query: query, square: square, to: scores)
-      case .float16:
-        FeatureProducts<StoredFloat16>.scores(
-          keys.rows, count: count, next: values.rows, query: query, square: square, to: scores)
-      default:
-        FeatureProducts<StoredFloat>.scores(
-          keys.rows, count: count, next: values.rows, query: query, square: square, to: scores)
-      }
+      writeScores(keys.rows, keys.element, count: count, next: values.rows, query: query)
       modify(four: four, first: first, count: count)
       updateSoftmax(four: four, count: count)
       let weights = UnsafePointer(scratch.scoreFloats)
+      let output = scratch.output + four &* scratch.outputVectors
+      let rescale = scratch.rescale
       switch values.element {
       case .bfloat16:
         FeatureProducts<StoredBFloat16>.weightedValues(
-          values.rows, count: count, next: nextKeys, weights: weights, rescale: scratch.rescale, output: output)
+          values.rows, count: count, next: nextKeys, weights: weights, rescale: rescale, output: output)
       case .float16:
         FeatureProducts<StoredFloat16>.weightedValues(
-          values.rows, count: count, next: nextKeys, weights: weights, rescale: scratch.rescale, output: output)
+          values.rows, count: count, next: nextKeys, weights: weights, rescale: rescale, output: output)
       default:
         FeatureProducts<StoredFloat>.weightedValues(
-          values.rows, count: count, next: nextKeys, weights: weights, rescale: scratch.rescale, output: output)
+          values.rows, count: count, next: nextKeys, weights: weights, rescale: rescale, output: output)
       }
     }
+  }
+
+  private func writeScores(
+    _ keys: FeatureRows, _ element: KernelElement, count: Int, next: FeatureRows, query: UnsafePointer<Lanes>
+  ) {
+    let (square, scores) = (scratch.square, scratch.scores)
+    if multipliesPairs {
+      var pairs = keys
+      pairs.vectors /= 2
+      FeatureProducts<StoredFloat>.scores(
+        BFloat16PairTerms.self, pairs, count: count, next: next, query: query, square: square, to: scores)
+      let scale = Lanes(repeating: problem.scale)
+      for index in 0..<(4 &* count &+ Lanes.scalarCount &- 1) / Lanes.scalarCount { scores[index] *= scale }
+      return
+    }
+    switch element {
+    case .bfloat16:
+      FeatureProducts<StoredBFloat16>.scores(
+        FloatTerms.self, keys, count: count, next: next, query: query, square: square, to: scores)
+    case .float16:
+      FeatureProducts<StoredFloat16>.scores(
+        FloatTerms.self, keys, count: count, next: next, query: query, square: square, to: scores)
+    default:
+      FeatureProducts<StoredFloat>.scores(
+        FloatTerms.self, keys, count: count, next: next, query: query, square: square, to: scores)
+    }
+  }
+
+  /// Whether rows can be read where they lie: whole vectors without gaps.
+  private func readsInPlace(_ operand: ResolvedOperand, columns: Int) -> Bool {
+    operand.columnStride == 1 && columns.isMultiple(of: Lanes.scalarCount) && operand.element != .float64
   }
 
   /// Some rows of keys or values: where they lie, or widened to floats and padded where they are not whole vectors.
@@ -123,10 +156,13 @@ struct FewQueries {
   ) -> (rows: FeatureRows, element: KernelElement) {
     let vectors = (columns &+ Lanes.scalarCount &- 1) / Lanes.scalarCount
     let address = operand.address(batch: item.batch, head: item.keyHead, row: first)
-    let isWhole = operand.columnStride == 1 && columns == vectors &* Lanes.scalarCount
-    if isWhole, operand.element != .float64 {
+    if readsInPlace(operand, columns: columns) {
       let stride = operand.rowStride &* operand.element.byteCount
-      return (FeatureRows(base: address, stride: stride, vectors: vectors), operand.element)
+      return (
+        FeatureRows(
+          base: address, stride: stride, vectors: vectors, rowBytes: columns &* operand.element.byteCount),
+        operand.element
+      )
     }
     let padded = vectors &* Lanes.scalarCount
     for row in 0..<count {
@@ -136,7 +172,7 @@ struct FewQueries {
         from: address + row &* operand.rowStride &* operand.element.byteCount, operand.element,
         stride: operand.columnStride, count: columns, to: target)
     }
-    return (FeatureRows(base: widened, stride: 4 &* padded, vectors: vectors), .float32)
+    return (FeatureRows(base: widened, stride: 4 &* padded, vectors: vectors, rowBytes: 0), .float32)
   }
 
   /// Soft cap, bias, mask, key bounds, in this order.
@@ -208,14 +244,10 @@ struct FewQueries {
   /// Divides by the sum and writes the row of the output, or stores the unfinished state where keys are split.
   private func finish(_ row: Int) {
     let (four, member) = row.quotientAndRemainder(dividingBy: 4)
-    let vectors = scratch.outputVectors / 4
     let floats = scratch.modifier
-    for vector in 0..<vectors {
-      let isPaired = vector | 1 < vectors
-      let place = isPaired ? (vector & ~1) &* 4 &+ 2 &* member &+ (vector & 1) : 4 &* vector &+ member
-      UnsafeMutableRawPointer(floats + vector &* Lanes.scalarCount).storeBytes(
-        of: scratch.output[four &* scratch.outputVectors &+ place], as: Lanes.self)
-    }
+    let splitsPairs = problem.value.element == .bfloat16 && readsInPlace(problem.value, columns: problem.valueSize)
+    FeatureColumns(vectors: scratch.outputVectors / 4, splitsPairs: splitsPairs)
+      .copyRow(member, of: scratch.output + four &* scratch.outputVectors, to: floats)
     let sum = scratch.sum[row]
     if let partial = item.partial {
       let state = partial + row &* (problem.valueSize &+ 2)

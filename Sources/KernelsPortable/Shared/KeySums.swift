@@ -6,7 +6,8 @@ protocol KeySums {
   init(_ base: UnsafeRawPointer, first: Int, last: Int, stride: Int)
 
   /// Adds the products of the vectors at `offset` in the keys' rows with a vector of each query row.
-  mutating func add<Element: StoredElement>(_: Element.Type, at offset: Int, times query: FourRows<OneVector>)
+  mutating func add<Element: StoredElement, Terms: ProductTerms>(
+    _: Element.Type, _: Terms.Type, at offset: Int, times query: FourRows<OneVector>)
   /// Writes the four vectors of each key.
   func store(to target: UnsafeMutablePointer<Lanes>)
 }
@@ -23,12 +24,14 @@ struct OneKey: KeySums {
   }
 
   @inline(__always)
-  mutating func add<Element: StoredElement>(_: Element.Type, at offset: Int, times query: FourRows<OneVector>) {
+  mutating func add<Element: StoredElement, Terms: ProductTerms>(
+    _: Element.Type, _: Terms.Type, at offset: Int, times query: FourRows<OneVector>
+  ) {
     let lanes = Element.lanes(at: address + offset)
-    sums.first.first = multiplyAdd(lanes, query.first.first, sums.first.first)
-    sums.second.first = multiplyAdd(lanes, query.second.first, sums.second.first)
-    sums.third.first = multiplyAdd(lanes, query.third.first, sums.third.first)
-    sums.fourth.first = multiplyAdd(lanes, query.fourth.first, sums.fourth.first)
+    sums.first.lanes = Terms.add(lanes, query.first.lanes, sums.first.lanes)
+    sums.second.lanes = Terms.add(lanes, query.second.lanes, sums.second.lanes)
+    sums.third.lanes = Terms.add(lanes, query.third.lanes, sums.third.lanes)
+    sums.fourth.lanes = Terms.add(lanes, query.fourth.lanes, sums.fourth.lanes)
   }
 
   @inline(__always)
@@ -51,9 +54,11 @@ struct TwiceKeys<Half: KeySums>: KeySums {
   }
 
   @inline(__always)
-  mutating func add<Element: StoredElement>(_: Element.Type, at offset: Int, times query: FourRows<OneVector>) {
-    upper.add(Element.self, at: offset, times: query)
-    lower.add(Element.self, at: offset, times: query)
+  mutating func add<Element: StoredElement, Terms: ProductTerms>(
+    _: Element.Type, _: Terms.Type, at offset: Int, times query: FourRows<OneVector>
+  ) {
+    upper.add(Element.self, Terms.self, at: offset, times: query)
+    lower.add(Element.self, Terms.self, at: offset, times: query)
   }
 
   @inline(__always)

@@ -56,6 +56,7 @@ extension QueryTile {
         // Pairs of keys are counted from the tile's first.
         if problem.usesBFloat16Dots { first &-= (first &- begin) & 1 }
         let last = min(range.last, tileEnd)
+        prefetchKeys(after: tileEnd, until: end, share: panel, of: panelCount)
         guard first < last else { continue }
         let tile = PanelTile(
           panel: panel, vectors: vectors(inPanel: panel), visible: range, loadedFrom: begin,
@@ -65,6 +66,23 @@ extension QueryTile {
       begin = tileEnd
     }
     return leavesTiles
+  }
+
+  /// Asks for a panel's share of the next tile, so that it is near when its turn comes.
+  private func prefetchKeys(after first: Int, until end: Int, share: Int, of shares: Int) {
+    let count = min(end &- first, problem.tiles.keys)
+    var key = first &+ count &* share / shares
+    let last = first &+ count &* (share &+ 1) / shares
+    while key < last {
+      askForRow(of: problem.key, columns: problem.headSize, at: address(of: problem.key, key), prefetch)
+      askForRow(of: problem.value, columns: problem.valueSize, at: address(of: problem.value, key), prefetch)
+      key &+= 1
+    }
+  }
+
+  /// Where a key or a value lies.
+  private func address(of operand: ResolvedOperand, _ key: Int) -> UnsafeRawPointer {
+    operand.address(batch: item.batch, head: item.keyHead, row: key)
   }
 
   /// Takes one tile of keys into one panel; returns false where it has to be looked at again as a hidden one.

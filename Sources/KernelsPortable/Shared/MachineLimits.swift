@@ -42,7 +42,7 @@ enum MachineLimits {
       address += blockBytes
     }
     upper.add(lower)
-    let lanes = upper.first.first + upper.second.first + upper.third.first + upper.fourth.first
+    let lanes = upper.first.lanes + upper.second.lanes + upper.third.lanes + upper.fourth.lanes
     return lanes[0]
   }
 }

@@ -48,10 +48,12 @@ struct QueryTile {
   /// Lays the query rows out along lanes, scaled, and sets maxima, sums, outputs and key bounds to their start.
   func start() {
     for panel in 0..<panelCount {
-      let vectors = vectors(inPanel: panel)
-      for lane in 0..<vectors &* Lanes.scalarCount {
+      for lane in 0..<vectors(inPanel: panel) &* Lanes.scalarCount {
         setRow(firstRow(ofPanel: panel) &+ lane, place: panel &* panelRows &+ lane)
       }
+    }
+    for panel in 0..<panelCount {
+      let vectors = vectors(inPanel: panel)
       loadQuery(panel, vectors: vectors)
       let output = scratch.output + panel &* scratch.outputRows &* 3
       for index in 0..<scratch.outputRows &* vectors { output[index] = Lanes(repeating: 0) }
@@ -64,6 +66,9 @@ struct QueryTile {
       .quotientAndRemainder(dividingBy: problem.queryLength)
     let position = RowPosition(head: item.firstHead &+ head, query: query)
     scratch.positions[place] = position
+    askForRow(
+      of: problem.query, columns: problem.headSize,
+      at: problem.query.address(batch: item.batch, head: position.head, row: query), prefetch)
     setBounds(place: place, query: query)
     setSink(place: place, head: position.head)
   }
@@ -134,6 +139,7 @@ struct QueryTile {
   func finish() {
     for panel in 0..<panelCount {
       let vectors = vectors(inPanel: panel)
+      if item.partial == nil { prefetchOutput(ofPanel: panel) }
       for vector in 0..<vectors {
         let firstRow = firstRow(ofPanel: panel) &+ vector &* Lanes.scalarCount
         let rowCount = min(Lanes.scalarCount, item.rowCount &- firstRow)
@@ -152,6 +158,14 @@ struct QueryTile {
             stride: problem.output.columnStride, rowCount: rowCount)
         }
       }
+    }
+  }
+
+  private func prefetchOutput(ofPanel panel: Int) {
+    let positions = scratch.positions + panel &* panelRows
+    for lane in 0..<vectors(inPanel: panel) &* Lanes.scalarCount {
+      let address = problem.output.address(batch: item.batch, head: positions[lane].head, row: positions[lane].query)
+      askForRow(of: problem.output, columns: problem.valueSize, at: address, prefetchForWriting)
     }
   }
 

@@ -5,6 +5,9 @@ protocol StoredElement {
   static func number(at address: UnsafeRawPointer) -> Float
   /// As many neighbouring numbers as a vector has lanes.
   static func lanes(at address: UnsafeRawPointer) -> Lanes
+  /// Twice as many: the first half and the second, or with ``splitsPairs`` every other number and those between.
+  static func twoVectors(at address: UnsafeRawPointer) -> TwoVectors
+  static var splitsPairs: Bool { get }
 }
 
 extension StoredElement {
@@ -12,6 +15,13 @@ extension StoredElement {
   static var vectorBytes: Int {
     @inline(__always) get { byteCount &* Lanes.scalarCount }
   }
+
+  @inline(__always)
+  static func twoVectors(at address: UnsafeRawPointer) -> TwoVectors {
+    TwoVectors(OneVector(lanes(at: address)), OneVector(lanes(at: address + vectorBytes)))
+  }
+
+  static var splitsPairs: Bool { false }
 }
 
 enum StoredFloat: StoredElement {
@@ -56,6 +66,18 @@ enum StoredBFloat16: StoredElement {
   static func lanes(at address: UnsafeRawPointer) -> Lanes {
     floats(fromBFloat16: address.loadUnaligned(as: HalfLanes.self))
   }
+
+  /// Both halves of a word widen without moving to other lanes.
+  @inline(__always)
+  static func twoVectors(at address: UnsafeRawPointer) -> TwoVectors {
+    let words = address.loadUnaligned(as: WordLanes.self)
+    let low = words &<< WordLanes(repeating: 16)
+    let high = words & WordLanes(repeating: 0xffff_0000)
+    return TwoVectors(
+      OneVector(unsafeBitCast(low, to: Lanes.self)), OneVector(unsafeBitCast(high, to: Lanes.self)))
+  }
+
+  static var splitsPairs: Bool { true }
 }
 
 enum StoredFloat16: StoredElement {

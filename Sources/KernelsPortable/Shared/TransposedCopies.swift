@@ -61,12 +61,7 @@ struct LaneTransposer {
       let rest = min(Lanes.scalarCount, count &- done)
       for row in 0..<rowCount {
         let target = rows[row] + done &* step
-        let isWhole = stride == 1 && rest == Lanes.scalarCount
-        if isWhole, case .float32 = element {
-          target.storeBytes(of: square[row], as: Lanes.self)
-        } else {
-          copyNarrowing(from: block + row &* Lanes.scalarCount, count: rest, to: target, element, stride: stride)
-        }
+        copyNarrowing(from: block + row &* Lanes.scalarCount, count: rest, to: target, element, stride: stride)
       }
       done &+= Lanes.scalarCount
     }
@@ -79,7 +74,20 @@ func copyNarrowing(
   stride: Int
 ) {
   let step = stride &* element.byteCount
-  for index in 0..<count {
+  var first = 0
+  if stride == 1 && element != .float64 {
+    while first &+ Lanes.scalarCount <= count {
+      let lanes = UnsafeRawPointer(source + first).loadUnaligned(as: Lanes.self)
+      let address = target + first &* step
+      switch element {
+      case .bfloat16: address.storeBytes(of: bfloat16Bits(of: lanes), as: HalfLanes.self)
+      case .float16: address.storeBytes(of: float16Bits(of: lanes), as: HalfLanes.self)
+      default: address.storeBytes(of: lanes, as: Lanes.self)
+      }
+      first &+= Lanes.scalarCount
+    }
+  }
+  for index in first..<count {
     let address = target + index &* step
     switch element {
     case .float32: address.storeBytes(of: source[index], as: Float.self)

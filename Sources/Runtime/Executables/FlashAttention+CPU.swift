@@ -12,23 +12,33 @@ extension Operations.FlashAttention: CPUExecutable {
     if let bias = inputs.optional(3), KernelElement(narrow: bias.element) == nil { return nil }
     if let mask = inputs.optional(4), mask.element != .bool { return nil }
     guard (leftWindow ?? 0) >= 0, (rightWindow ?? 0) >= 0 else { return nil }
-    return try FlashAttentionKernel(operation: self, query: shapes[0], key: shapes[1], value: shapes[2])
+    return try FlashAttentionKernel(
+      operation: self, query: shapes[0], key: shapes[1], value: shapes[2], element: required[0].element)
   }
 }
 
 /// Fused attention by the tiled kernels of `Kernels`.
-private struct FlashAttentionKernel: Kernel {
+struct FlashAttentionKernel: Kernel {
   let operation: Operations.FlashAttention
   let query: [Int]
   let key: [Int]
   let value: [Int]
+  var tiles: AttentionTiles
 
-  init(operation: Operations.FlashAttention, query: [Int], key: [Int], value: [Int]) throws {
+  /// Takes the tiles that are planned for this processor.
+  init(
+    operation: Operations.FlashAttention, query: [Int], key: [Int], value: [Int], element: ElementType
+  ) throws {
     try require(
       query.count == 4 && key.count == 4 && value.count == 4
         && key == [query[0], key[1], key[2], query[3]] && value == [key[0], key[1], key[2], value[3]],
       "key \(key) and value \(value) don't fit query \(query)")
     (self.operation, self.query, self.key, self.value) = (operation, query, key, value)
+    let workload = AttentionWorkload(
+      batch: query[0], heads: query[1], keyHeads: key[1], queryLength: query[2], keyLength: key[2],
+      headSize: query[3], valueSize: value[3], element: element)
+    let tile = workload.tile(for: .cpu)
+    tiles = AttentionTiles(queryRows: tile.queryRows, keys: tile.keyRows)
   }
 
   func scratchByteCount(threads: Int) -> Int {
@@ -43,7 +53,7 @@ private struct FlashAttentionKernel: Kernel {
         operand(query), operand(key), operand(value),
         MutableStridedBuffer(
           base: base, byteCount: .max, element: .float32, strides: Strides(broadcasting: outputShape)))
-      return ((try? Kernels.FlashAttention(arguments))?.scratchBytesPerWorker ?? 0) * threads
+      return ((try? Kernels.FlashAttention(arguments, tiles: tiles))?.scratchBytesPerWorker ?? 0) * threads
     }
   }
 
@@ -63,7 +73,7 @@ private struct FlashAttentionKernel: Kernel {
         arguments.validKeyLengths = try inputs.optional(6)?.integers().map { min(max($0, 0), key[2]) }
         try withModifiers(inputs, &arguments) { arguments in
           do {
-            try Kernels.FlashAttention(arguments).run(on: workers.pool)
+            try Kernels.FlashAttention(arguments, tiles: tiles).run(on: workers.pool)
           } catch let error as KernelArgumentError {
             throw ModelError.invalid(error.description)
           }

@@ -23,6 +23,8 @@ struct BenchAttention: ParsableCommand {
   @Option(help: "The size of a head of values; by default as that of keys.") var valueDim: Int?
   @Option(help: "The element type.") var dtype: FloatType = .f32
   @Flag(help: "The last query sees all keys, each before it one less.") var causal = false
+  @Flag(help: "Compare the planned tiles with the best of an exhaustive search; --repeat is the number of rounds.")
+  var search = false
   @OptionGroup var options: RepeatOptions
 
   func validate() throws {
@@ -43,6 +45,15 @@ struct BenchAttention: ParsableCommand {
     let progress = Progress("measuring")
     let (graph, inputs) = try Self.model(of: workload)
     let session = Session(graph, options: options.session)
+    if search {
+      let tiles = try session.measuredTiles(of: workload, rounds: options.repeat) { measured, count in
+        progress.begin("measuring tiles: \(measured + 1) of \(count)")
+      }
+      progress.finish()
+      let result = TileSearchResult(tiles)
+      if options.json { try JSONOutput.print(result) } else { result.printText() }
+      return
+    }
     let measured = try Measurement(of: session, inputs: inputs, repeats: options.repeat, progress: progress)
     progress.begin("measuring the peak of multiply-adds")
     let peak = session.measuredPeak(of: workload.element)

@@ -38,38 +38,7 @@ public struct MemoryPass: Hashable, Sendable {
   public let bytes: Int
 }
 
-/// Query and key rows that are worked on at once, and the fast memory they take.
-public struct AttentionTile: Hashable, Sendable {
-  public let queryRows: Int
-  public let keyRows: Int
-  public let fastMemoryBytes: Int
-}
-
 extension AttentionWorkload {
-  /// Longer key tiles save little: the running maximum and sum are corrected once a tile.
-  private static let largestKeyTile = 256
-
-  /// The tile for `device`: keys up to 256 rows, then as many queries as fit beside them, since keys and values are read once a
-  /// query tile. Fast memory holds a query, a key and a value tile, the scores in 32 bits, the weights in the element type, and
-  /// the unfinished output in 32 bits.
-  public func tile(for device: DeviceProfile) -> AttentionTile {
-    func rounded(_ length: Int) -> Int { max((length + device.alignment - 1) / device.alignment, 1) * device.alignment }
-    var keyRows = min(Self.largestKeyTile, rounded(keyLength))
-    while keyRows > device.alignment && bytes(device.alignment, keyRows) > device.fastMemoryBytes {
-      keyRows = rounded(keyRows / 2)
-    }
-    let fixed = bytes(0, keyRows)
-    let perRow = max(bytes(1, keyRows) - fixed, 1)
-    let fitting = max(device.fastMemoryBytes - fixed, 0) / perRow / device.alignment * device.alignment
-    let queryRows = min(max(fitting, device.alignment), rounded(queryLength))
-    return AttentionTile(queryRows: queryRows, keyRows: keyRows, fastMemoryBytes: bytes(queryRows, keyRows))
-  }
-
-  private func bytes(_ queryRows: Int, _ keyRows: Int) -> Int {
-    let operands = (queryRows * headSize + keyRows * (headSize + valueSize)) * element.byteCount
-    return operands + queryRows * keyRows * (4 + element.byteCount) + queryRows * valueSize * 4
-  }
-
   /// What the unfused graph moves: the score matrix once for every read and every write of a step; nil where that overflows.
   public func unfusedPasses() -> [MemoryPass]? {
     guard let scores = product(batch, heads, queryLength, keyLength, element.byteCount), let operands = operandBytes
