@@ -87,3 +87,9 @@ let package = Package(
 for target in package.targets where target.type != .system {
   target.swiftSettings = (target.swiftSettings ?? []) + [.enableUpcomingFeature("ExistentialAny")]
 }
+
+// `Scripts/test-instruction-sets` needs nothing else, and an optimised build of everything takes long.
+if Context.environment["FLASHFUSE_KERNELS_ONLY"] != nil {
+  package.targets.removeAll { !$0.name.contains("Kernel") }
+  package.products = []
+}

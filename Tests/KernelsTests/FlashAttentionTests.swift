@@ -78,6 +78,28 @@ struct FlashAttentionShapeTests {
     #expect(one == three)
   }
 
+  /// However many threads share the work, and whichever of them gets which part: every run gives the same bits with as
+  /// many threads, and the same numbers but for rounding with more.
+  @Test(arguments: [(1, 1, 3000), (4, 1, 2048), (1, 200, 200), (2, 90, 300), (3, 13, 700)], KernelElement.allCases)
+  func runsAgree(_ sizes: (group: Int, queries: Int, keys: Int), _ element: KernelElement) throws {
+    var run = KernelRun(element: element)
+    run.shape = AttentionShape(
+      queryHeads: 2 * sizes.group, queryLength: sizes.queries, keyLength: sizes.keys, headSize: 32, valueSize: 32)
+    run.modifiers.causal = .lowerRight
+    let inputs = run.inputs
+    let alone = try run.output(of: inputs, pool: WorkerPool(workerCount: 1))
+    #expect(try run.output(of: inputs, pool: WorkerPool(workerCount: 1)) == alone)
+    let scale = alone.map(abs).max() ?? 0
+    for workers in [2, 5] {
+      let pool = WorkerPool(workerCount: workers)
+      let shared = try run.output(of: inputs, pool: pool)
+      #expect(try run.output(of: inputs, pool: pool) == shared)
+      let largest = zip(alone, shared).map { abs($0 - $1) }.max() ?? 0
+      // Sums of thousands of terms are added up in another order.
+      #expect(largest <= scale * max(Float(element.roundingError) * 4, 4e-6))
+    }
+  }
+
   /// Scores that differ in magnitude from tile to tile make the running maximum rise and the sums rescale.
   @Test(arguments: [1e-20, 1e-3, 10, 1e4, 1e10] as [Float])
   func magnitudes(_ magnitude: Float) throws {

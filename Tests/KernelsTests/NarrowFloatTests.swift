@@ -61,7 +61,8 @@ struct NarrowFloatTests {
   @Test func vectorsRoundLikeScalars() {
     var generator = SplitMix(state: 4)
     let special: [Float] = [
-      0, -0.0, .infinity, -.infinity, .nan, 65_504, 65_519.99, 65_520, 0x1p-24, 0x1p-25, 0x1.8p-25, 0x1p-14, 1 + 0x1p-11,
+      0, -0.0, .infinity, -.infinity, .nan, 65_504, 65_519.99, 65_520, 0x1p-24, 0x1p-25, 0x1.8p-25, 0x1p-14,
+      1 + 0x1p-11,
       1 + 0x1.8p-10, 1 + 0x1p-8, 1 + 0x1.8p-7, .greatestFiniteMagnitude, .leastNonzeroMagnitude,
     ]
     let numbers = special + (0..<4000).map { _ in Float(bitPattern: UInt32(truncatingIfNeeded: generator.next())) }

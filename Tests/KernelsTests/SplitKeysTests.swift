@@ -19,7 +19,7 @@ struct SplitKeysTests {
       }
     }
     #expect(try splits(Self.shape, workers: 1) == 1)
-    #expect(try splits(Self.shape, workers: 2) == 2)
+    #expect(try splits(Self.shape, workers: 2) == 4)
     #expect(try splits(AttentionShape(batch: 9, keyLength: 2500), workers: 2) == 1)
     #expect(try splits(AttentionShape(keyLength: 40), workers: 2) == 1)
   }
