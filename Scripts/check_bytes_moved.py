@@ -74,7 +74,8 @@ def main() -> None:
     parser.add_argument("--flashfuse", required=True)
     parser.add_argument("--write", action="store_true", help="put the table into docs/bytes-moved.md")
     arguments = parser.parse_args()
-    cache = plan(arguments.flashfuse, SHAPES[0])["fast_memory_bytes"]
+    # Simulated caches have a power of two of lines.
+    cache = 1 << (plan(arguments.flashfuse, SHAPES[0])["fast_memory_bytes"].bit_length() - 1)
     rows = ["| heads × queries × keys × head size | attention | model | cachegrind | difference |", "|---|---|---|---|---|"]
     worst = 0.0
     for shape in SHAPES:

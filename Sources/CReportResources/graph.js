@@ -130,7 +130,8 @@ class GraphView {
     let family = "io", label = box.lines.join(" ");
     if (node) {
       family = Kinds.family(node.kind);
-      if (node.kind === "FlashAttention" || node.passes.length) classes.push("fused");
+      // What a pass added beside it, to bring operands into their layout, is no fusion.
+      if (family === "attention" || (node.passes.length && family !== "move")) classes.push("fused");
       label = `${node.kind} ${node.name}`;
     } else if (box.group !== undefined) {
       const verdict = this.decisions[this.graph.groups[box.group].decision]?.verdict;

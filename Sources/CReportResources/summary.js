@@ -44,7 +44,8 @@ const Summary = (() => {
     if (attentions.length) {
       result.push(figure("Attentions that write out their scores", attentions.length, unfused, String, unfused ? `${unfused} left` : "none left"));
     }
-    result.push(figure("Nodes that run", report.before.nodes.length, report.after.nodes.length, String));
+    const [before, after] = [report.before.nodes.length, report.after.nodes.length];
+    if (after < before) result.push(figure("Nodes that run", before, after, String));
     if (costs.length) result.unshift(figure("Bytes that attention moves, by the model", sum("bytes_unfused"), sum("bytes_fused"), Format.bytes));
     return result;
   }

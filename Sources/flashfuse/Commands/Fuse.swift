@@ -46,6 +46,9 @@ struct Fuse: ParsableCommand {
       """, valueName: "0|1|2"))
   var exportCompileStat: CompileStatistics?
 
+  @Flag(help: "Print the decision log as JSON.")
+  var json = false
+
   mutating func run() throws {
     let progress = Progress("reading and fusing \(model.fileName)")
     defer { progress.finish() }
@@ -72,7 +75,11 @@ struct Fuse: ParsableCommand {
     }
     if exportCompileStat ?? .atExit == .atExit { try exportStatistics(result.log) }
     progress.finish()
-    print("\(model.fileName): \(Explanation(log: result.log).headline)")
+    if json {
+      JSONOutput.write(try result.log.json(model: model.fileName, format: result.document.format))
+    } else {
+      print("\(model.fileName): \(Explanation(log: result.log).headline)")
+    }
   }
 
   /// Writes `fusion_result.json`; that it can't be written is an error only where it was asked for.
