@@ -72,7 +72,7 @@ const Details = (() => {
 
     show(title, ...parts) {
       const close = make("button", { class: "close", "aria-label": "Close", onclick: () => this.empty() }, "×");
-      this.element.replaceChildren(close, make("h3", {}, title), ...parts.flat());
+      this.element.replaceChildren(close, make("h3", {}, title), ...parts.flat(Infinity).filter(part => part !== ""));
       this.element.classList.add("open");
       this.element.scrollTop = 0;
     }

@@ -115,16 +115,16 @@ const Summary = (() => {
     const fused = new Map(profile.fused.kinds.map(kind => [kind.name, kind]));
     const longest = name => Math.max(native.get(name)?.seconds ?? 0, fused.get(name)?.seconds ?? 0);
     const names = [...new Set([...native.keys(), ...fused.keys()])].sort((a, b) => longest(b) - longest(a));
-    const cell = (kind, text) => make("td", { class: "number" }, kind ? text(kind) : "–");
+    const cell = (kind, text, style = "number") => make("td", { class: style }, kind ? text(kind) : "–");
     const steps = kind => make("td", { class: "number steps" }, kind ? String(kind.count) : "–");
     const speed = kind => kind.operations ? `${Format.significant(kind.operations / kind.seconds * 1e-9)} GFLOP/s` : "";
-    const titles = [["Operation"], ["Before", "number"], ["Steps", "number steps"], ["After", "number"], ["Steps", "number steps"], ["Speed after", "number"]];
+    const titles = [["Operation"], ["Before", "number"], ["Steps", "number steps"], ["After", "number"], ["Steps", "number steps"], ["Speed after", "number steps"]];
     element.replaceChildren(make("table", {},
       make("thead", {}, make("tr", {}, titles.map(([title, style]) => make("th", { class: style }, title)))),
       make("tbody", {}, names.map(name => make("tr", {}, make("td", {}, name),
         cell(native.get(name), kind => Format.seconds(kind.seconds)), steps(native.get(name)),
         cell(fused.get(name), kind => Format.seconds(kind.seconds)), steps(fused.get(name)),
-        cell(fused.get(name), speed))))));
+        cell(fused.get(name), speed, "number steps"))))));
   }
 
   return { figures, lead, decisions, operations };
