@@ -12,23 +12,49 @@ extension FlashAttention: CompositeOperation {
   package func decompose(
     _ inputs: [Value?], in graph: inout Graph, numbers: inout some AttributeNumbers
   ) throws -> Value {
-    func input(_ index: Int) -> Value? { inputs.indices.contains(index) ? inputs[index] : nil }
-    guard let query = input(0), let key = input(1), let value = input(2) else {
+    guard inputs.count > 2, let query = inputs[0], let value = inputs[2] else {
       throw ModelError.invalid("query, key and value must be there")
     }
     let element = graph.type(of: query).element
-    // Half precision holds the operands, not the scores.
-    let wide: ElementType = element == .float64 ? .float64 : .float32
-    let keys = try repeatingHeads(of: key, for: query, in: &graph)
+    let weights = try scores(inputs, upTo: .weights, in: &graph, numbers: &numbers)
     let values = try repeatingHeads(of: value, for: query, in: &graph)
+    let result = try graph.insert(MatMul(), [weights, cast(values, to: graph.type(of: weights).element, in: &graph)])
+    return try cast(result, to: element, in: &graph)
+  }
+
+  /// How far the scores have come.
+  package enum Stage: Int, Comparable {
+    /// The scaled product.
+    case product
+    case capped
+    /// With all that is added or hidden.
+    case masked
+    /// After the softmax.
+    case weights
+
+    package static func < (left: Stage, right: Stage) -> Bool { left.rawValue < right.rawValue }
+  }
+
+  /// The scores `[batch, queryHeads, queryLength, keyLength]` at `stage`, in 32 bits or more.
+  package func scores(
+    _ inputs: [Value?], upTo stage: Stage, in graph: inout Graph, numbers: inout some AttributeNumbers
+  ) throws -> Value {
+    func input(_ index: Int) -> Value? { inputs.indices.contains(index) ? inputs[index] : nil }
+    guard let query = input(0), let key = input(1) else {
+      throw ModelError.invalid("query, key and value must be there")
+    }
+    // Half precision holds the operands, not the scores.
+    let wide: ElementType = graph.type(of: query).element == .float64 ? .float64 : .float32
+    let keys = try repeatingHeads(of: key, for: query, in: &graph)
     let transposed = try graph.insert(Transpose([0, 1, 3, 2]), [cast(keys, to: wide, in: &graph)])
     var scores = try graph.insert(MatMul(), [cast(query, to: wide, in: &graph), transposed])
     scores = try graph.insert(Mul(), [scores, numbers.number("scale", scale, wide, in: &graph)])
-    if softcap > 0 {
+    if softcap > 0, stage >= .capped {
       let cap = try numbers.number("softcap", softcap, wide, in: &graph)
       let bounded = try graph.insert(Tanh(), [graph.insert(Div(), [scores, cap])])
       scores = try graph.insert(Mul(), [bounded, cap])
     }
+    guard stage >= .masked else { return scores }
     if let bias = input(3) { scores = try graph.insert(Add(), [scores, cast(bias, to: wide, in: &graph)]) }
     if let mask = input(4) {
       let hidden = try numbers.number("maskedScore", maskedScore, wide, in: &graph)
@@ -42,13 +68,11 @@ extension FlashAttention: CompositeOperation {
       let hidden = try graph.addConstant(Tensor(doubles: [-.infinity], element: wide, shape: []))
       scores = try graph.insert(Where(), [visible, scores, hidden])
     }
-    var weights = try normalize(scores, query: query, sinks: input(5), wide, in: &graph)
-    if guardsNaN {
-      let zero = try graph.addConstant(Tensor(doubles: [0], element: wide, shape: []))
-      weights = try graph.insert(Where(), [graph.insert(IsNaN(), [weights]), zero, weights])
-    }
-    let result = try graph.insert(MatMul(), [weights, cast(values, to: wide, in: &graph)])
-    return try cast(result, to: element, in: &graph)
+    guard stage == .weights else { return scores }
+    let weights = try normalize(scores, query: query, sinks: input(5), wide, in: &graph)
+    guard guardsNaN else { return weights }
+    let zero = try graph.addConstant(Tensor(doubles: [0], element: wide, shape: []))
+    return try graph.insert(Where(), [graph.insert(IsNaN(), [weights]), zero, weights])
   }
 
   /// Softmax over the keys; a sink is one more of them for the sum, and none for the result.
