@@ -38,6 +38,8 @@ package struct AttentionProblem: @unchecked Sendable {
   /// One byte an element, nonzero = keep; `element` is ignored; `hasMask` says whether it counts.
   package var mask: ResolvedOperand
   package var hasMask = false
+  /// What the mask's blocks hold, or nil where it was not worth finding out.
+  package var maskStates: MaskStates?
   /// Its base has to come from a mutable pointer.
   package var output: ResolvedOperand
   /// One logit per query head, or nil.

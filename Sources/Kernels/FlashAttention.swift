@@ -42,16 +42,22 @@ package struct FlashAttention: Sendable {
     guard !usesDoublePrecision else { return ReferenceAttention(arguments: arguments).run(on: pool) }
     let division = WorkDivision(arguments, tiles: tiles, workers: pool.workerCount)
     let splits = division.keySplits(workers: pool.workerCount)
+    // Few queries don't skip tiles.
+    let scan = arguments.mask.flatMap { mask in
+      arguments.queryLength < MaskStates.queries || arguments.keyLength == 0 || arguments.isEmpty
+        ? nil : MaskScan(mask, of: arguments, on: pool)
+    }
+    defer { withExtendedLifetime(scan) {} }
     if splits > 1 {
-      runSplit(division, splits: splits, on: pool)
+      runSplit(division, splits: splits, maskStates: scan?.states, on: pool)
     } else {
-      runWhole(division, on: pool)
+      runWhole(division, maskStates: scan?.states, on: pool)
     }
   }
 
-  private func runWhole(_ division: WorkDivision, on pool: WorkerPool) {
+  private func runWhole(_ division: WorkDivision, maskStates: MaskStates?, on pool: WorkerPool) {
     let kernels = instructionSet.kernels
-    withProblem { problem in
+    withProblem(maskStates) { problem in
       pool.run(count: division.count, scratchBytes: kernels.scratchBytes(problem)) { index, scratch in
         kernels.attend(problem, division.item(at: index), scratch)
       }
@@ -59,10 +65,10 @@ package struct FlashAttention: Sendable {
   }
 
   /// Lets several workers share one item's keys, then merges what they found.
-  func runSplit(_ division: WorkDivision, splits: Int, on pool: WorkerPool) {
+  func runSplit(_ division: WorkDivision, splits: Int, maskStates: MaskStates? = nil, on pool: WorkerPool) {
     let kernels = instructionSet.kernels
     let partials = PartialResults(division, splits: splits, valueSize: arguments.valueSize)
-    withProblem { problem in
+    withProblem(maskStates) { problem in
       pool.run(count: division.count * splits, scratchBytes: kernels.scratchBytes(problem)) { index, scratch in
         let (whole, split) = index.quotientAndRemainder(dividingBy: splits)
         var item = division.item(at: whole, split: split, of: splits)
@@ -80,8 +86,11 @@ package struct FlashAttention: Sendable {
     return elements.contains(.float64) || arguments.output.element == .float64
   }
 
-  private func withProblem<Result>(_ body: (AttentionProblem) -> Result) -> Result {
+  private func withProblem<Result>(
+    _ maskStates: MaskStates? = nil, _ body: (AttentionProblem) -> Result
+  ) -> Result {
     var problem = AttentionProblem(arguments, tiles: tiles)
+    problem.maskStates = maskStates
     problem.usesBFloat16Dots = usesBFloat16Dots
     return (arguments.sinks ?? []).withUnsafeBufferPointer { sinks in
       (arguments.validKeyLengths ?? []).withUnsafeBufferPointer { lengths in

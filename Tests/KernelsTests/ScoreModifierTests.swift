@@ -53,6 +53,24 @@ struct ScoreModifierTests {
     }
   }
 
+  /// A mask whose blocks are hidden, open and mixed, read by several heads, where panels end in the middle of blocks and
+  /// of heads.
+  @Test(arguments: [-Float.infinity, -1e9], [[true, true, false, false], [false, false, false, false]])
+  func blocksOfMasks(_ maskedScore: Float, _ broadcast: [Bool]) throws {
+    for element in [KernelElement.float32, .bfloat16] {
+      var run = KernelRun(element: element, tiles: AttentionTiles(queryRows: 48, keys: 48))
+      run.shape = AttentionShape(batch: 2, queryHeads: 4, keyHeads: 2, queryLength: 37, keyLength: 300)
+      let (queries, keys) = (run.shape.queryLength, run.shape.keyLength)
+      run.modifiers.maskedScore = maskedScore
+      run.modifiers.mask = ScoreTensor(broadcast: broadcast, run.shape) { index in
+        let (row, key) = (index / keys % queries, index % keys)
+        if key >= 160 && key < 200 { return row % 5 == 0 ? 0 : 1 }
+        return key < 96 || row == 20 || (key >= 256 && row < 16) ? 0 : 1
+      }
+      try run.expectAccurate()
+    }
+  }
+
   @Test(arguments: Causality.allCases, [(19, 37), (37, 19), (20, 20), (1, 30), (60, 5)])
   func causality(_ causal: Causality, _ lengths: (query: Int, key: Int)) throws {
     var run = KernelRun(tiles: AttentionTiles(queryRows: 16, keys: 8))

@@ -11,6 +11,8 @@ struct PanelTile {
   /// The keys `firstKey ..< firstKey + count` are those that some row sees.
   let firstKey: Int
   let count: Int
+  /// What the mask does in the tile: bits of ``MaskStates``; both where it was not looked for.
+  var maskState = MaskStates.hides | MaskStates.keeps
 }
 
 extension QueryTile {
@@ -87,7 +89,9 @@ extension QueryTile {
 
   /// Takes one tile of keys into one panel; returns false where it has to be looked at again as a hidden one.
   private func attend(_ tile: PanelTile, _ pass: Pass) -> Bool {
-    let isHidden = mask?.holdsOnly(0, in: tile, of: self) ?? false
+    var tile = tile
+    if problem.hasMask { tile.maskState = maskState(of: tile) }
+    let isHidden = tile.maskState == MaskStates.hides
     switch pass {
     case .visible:
       if isHidden { return problem.maskedScore == -Float.infinity }
@@ -101,6 +105,26 @@ extension QueryTile {
     default: attend(ThreeVectors.self, tile)
     }
     return true
+  }
+
+  /// What the mask does to the panel's rows in a tile.
+  private func maskState(of tile: PanelTile) -> UInt8 {
+    guard let states = problem.maskStates else {
+      let isHidden = mask?.holdsOnly(0, in: tile, of: self) ?? false
+      return isHidden ? MaskStates.hides : MaskStates.hides | MaskStates.keeps
+    }
+    let positions = scratch.positions + tile.panel &* panelRows
+    var state: UInt8 = 0
+    var lane = 0
+    while lane < tile.vectors &* Lanes.scalarCount {
+      let (head, query) = (positions[lane].head, positions[lane].query)
+      state |= states.state(
+        batch: item.batch, head: head, query: query, firstKey: tile.firstKey, count: tile.count)
+      // On to the next block or the next head.
+      let rest = min(MaskStates.queries &- query % MaskStates.queries, problem.queryLength &- query)
+      lane &+= rest
+    }
+    return state
   }
 
   /// Whether `e^(maskedScore − maximum)` is zero for every row of the panel.
@@ -135,7 +159,10 @@ extension QueryTile {
   }
 
   /// Whether `modify` changes scores.
-  func isModified(_ tile: PanelTile) -> Bool { hasModifiers || hasHiddenKeys(tile) }
+  func isModified(_ tile: PanelTile) -> Bool {
+    let isMasked = problem.hasMask && tile.maskState != MaskStates.keeps
+    return problem.softcap > 0 || problem.hasBias || isMasked || hasHiddenKeys(tile)
+  }
 
   /// Soft cap, bias, mask, key bounds, in this order.
   func modify(_ tile: PanelTile) {
@@ -145,7 +172,7 @@ extension QueryTile {
       bias.copy(in: tile, of: self, to: scratch.modifier)
       modifiers.add(scratch.modifier, isShared: bias.isShared)
     }
-    if let mask {
+    if let mask, tile.maskState != MaskStates.keeps {
       mask.copy(in: tile, of: self, to: scratch.modifier)
       modifiers.mask(scratch.modifier, isShared: mask.isShared, replacement: problem.maskedScore)
     }

@@ -60,7 +60,8 @@ extension QueryTile {
       scratch.scores[index] = Lanes(repeating: -.infinity)
     }
     OnlineSoftmax<Row>.updatePairs(
-      scores: scratch.scores, count: 2 &* pairs, unit: unit, highest: isModified(tile) ? nil : scratch.highest,
+      scores: scratch.scores, count: 2 &* pairs, unit: unit,
+      highest: hasModifiers || isModified(tile) ? nil : scratch.highest,
       maximum: scratch.maximum + rows, sum: scratch.sum + rows, rescale: scratch.rescale)
     let firstPair = (tile.firstKey &- tile.loadedFrom) / 2
     Products<Row, BFloat16PairTerms>.weightedValues(

@@ -1,0 +1,59 @@
+import KernelInterface
+
+/// The memory of ``MaskStates``, filled by reading a mask once.
+final class MaskScan: @unchecked Sendable {
+  private let storage: UnsafeMutablePointer<UInt8>
+  private let sizes: (batch: Int, heads: Int, queries: Int, keys: Int)
+  private let mask: BooleanBuffer
+  private let rowBlocks: Int
+  private let keyBlocks: Int
+
+  /// Reads the mask of an attention on the threads of `pool`; axes along which it is broadcast are read once.
+  init(_ mask: BooleanBuffer, of arguments: FlashAttentionArguments, on pool: WorkerPool) {
+    let strides = mask.strides
+    self.mask = mask
+    sizes = (
+      strides.batch == 0 ? 1 : arguments.batch, strides.head == 0 ? 1 : arguments.queryHeads,
+      strides.row == 0 ? 1 : arguments.queryLength, strides.column == 0 ? 1 : arguments.keyLength
+    )
+    rowBlocks = (sizes.queries + MaskStates.queries - 1) / MaskStates.queries
+    keyBlocks = (sizes.keys + MaskStates.keys - 1) / MaskStates.keys
+    let rows = sizes.batch * sizes.heads * rowBlocks
+    storage = .allocate(capacity: max(rows * keyBlocks, 1))
+    pool.run(count: rows) { self.scan($0) }
+  }
+
+  deinit {
+    storage.deallocate()
+  }
+
+  var states: MaskStates {
+    let perHead = rowBlocks * keyBlocks
+    return MaskStates(
+      states: storage,
+      batchStride: sizes.batch == 1 ? 0 : sizes.heads * perHead, headStride: sizes.heads == 1 ? 0 : perHead,
+      rowStride: sizes.queries == 1 ? 0 : keyBlocks, keyStride: sizes.keys == 1 ? 0 : 1)
+  }
+
+  /// Sets the states of a row of blocks.
+  private func scan(_ row: Int) {
+    let (head, rowBlock) = row.quotientAndRemainder(dividingBy: rowBlocks)
+    let strides = mask.strides
+    let firstQuery = rowBlock * MaskStates.queries
+    let lastQuery = min(firstQuery + MaskStates.queries, sizes.queries)
+    let base = mask.base + head / sizes.heads * strides.batch + head % sizes.heads * strides.head
+    for keyBlock in 0..<keyBlocks {
+      let first = keyBlock * MaskStates.keys
+      let count = min(MaskStates.keys, sizes.keys - first)
+      var state: UInt8 = 0
+      for query in firstQuery..<lastQuery where state != MaskStates.hides | MaskStates.keeps {
+        var address = base + (query * strides.row + first * strides.column)
+        for _ in 0..<count {
+          state |= address.load(as: UInt8.self) == 0 ? MaskStates.hides : MaskStates.keeps
+          address += strides.column
+        }
+      }
+      storage[row * keyBlocks + keyBlock] = state
+    }
+  }
+}
