@@ -14,18 +14,22 @@ package struct KernelTable: Sendable {
   package let scratchBytes: ScratchBytes
   /// Computes one item. `scratch` holds at least `scratchBytes` bytes and is aligned to 64.
   package let attend: Attend
+  package let products: ProductKernels
+  package let rows: RowKernels
   /// Loops to compare with.
   package let limits: KernelLimits
 
   package init(
     name: String, panelRows: Int, hasBFloat16Dots: Bool, scratchBytes: @escaping ScratchBytes, attend: @escaping Attend,
-    limits: KernelLimits
+    products: ProductKernels, rows: RowKernels, limits: KernelLimits
   ) {
     self.name = name
     self.panelRows = panelRows
     self.hasBFloat16Dots = hasBFloat16Dots
     self.scratchBytes = scratchBytes
     self.attend = attend
+    self.products = products
+    self.rows = rows
     self.limits = limits
   }
 }

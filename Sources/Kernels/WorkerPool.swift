@@ -65,8 +65,9 @@ package final class WorkerPool: Sendable {
     run(count: count, scratchBytes: 0) { index, _ in body(index) }
   }
 
-  /// Runs `body` for every index below `count`, each time with `scratchBytes` bytes of scratch memory of its worker.
-  package func run(count: Int, scratchBytes: Int, body: Body) {
+  /// Runs `body` for every index below `count`, each time with `scratchBytes` bytes of scratch memory of its worker, on up to
+  /// `threads` threads.
+  package func run(count: Int, scratchBytes: Int, threads: Int = .max, body: Body) {
     guard count > 0 else { return }
     let isAlone = isRunning.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged
     guard isAlone else {
@@ -77,7 +78,7 @@ package final class WorkerPool: Sendable {
     defer { isRunning.store(false, ordering: .releasing) }
     withoutActuallyEscaping(body) { body in
       withUnsafePointer(to: body) { body in
-        shared.run(Job(body: body, count: count, scratchBytes: scratchBytes), workers: min(workerCount, count))
+        shared.run(Job(body: body, count: count, scratchBytes: scratchBytes), workers: max(1, min(workerCount, threads, count)))
       }
     }
   }

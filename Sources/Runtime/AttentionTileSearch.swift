@@ -30,7 +30,8 @@ extension Session {
     operation.scale = 1 / Double(workload.headSize).squareRoot()
     operation.causal = workload.isCausal ? .lowerRight : .none
     var kernel = try FlashAttentionKernel(
-      operation: operation, query: query, key: key, value: value, element: workload.element)
+      operation: operation, layouts: [query, key, value].map { StridedLayout(dense: $0) },
+      target: StridedLayout(dense: Array(query.dropLast()) + [workload.valueSize]), element: workload.element)
     var candidates = [kernel.tiles]
     for queryRows in [48, 96, 144, 192, 288, 384, 576] {
       for keys in [32, 64, 96, 128, 192, 256, 384, 512] {

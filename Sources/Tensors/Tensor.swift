@@ -109,6 +109,12 @@ public struct Tensor: Sendable {
     (ObjectIdentifier(storage), storage.byteCount)
   }
 
+  /// Where in that memory the tensor begins, in bytes.
+  package var storageOffset: Int { byteOffset }
+
+  /// Lets the system take back the memory behind a mapped file's bytes until they are read again.
+  package func releasePages() { storage.releasePages(offset: byteOffset, byteCount: byteCount) }
+
   /// Calls `body` with the tensor's bytes, aligned to its element type.
   public func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
     try storage.withBytes(offset: byteOffset, byteCount: byteCount, body)

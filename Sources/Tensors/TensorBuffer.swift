@@ -8,6 +8,7 @@ public final class TensorBuffer: @unchecked Sendable {
   public let shape: [Int]
   public let count: Int
   private let storage: TensorStorage
+  private let byteOffset: Int
   private let base: UnsafeMutableRawPointer
 
   /// Memory of its own, aligned to a cache line, whose contents are undefined at first.
@@ -17,6 +18,21 @@ public final class TensorBuffer: @unchecked Sendable {
     self.element = element
     self.shape = shape
     (storage, base) = try TensorStorage.uninitialized(byteCount: count * element.byteCount)
+    byteOffset = 0
+  }
+
+  /// A part of `arena`, which must hold it.
+  package init(element: ElementType, shape: [Int], in arena: TensorArena, at byteOffset: Int) throws {
+    count = try Tensor.elementCount(of: shape, element: element)
+    let end = byteOffset.addingReportingOverflow(count * element.byteCount)
+    try require(
+      byteOffset >= 0 && byteOffset % 64 == 0 && !end.overflow && end.partialValue <= arena.byteCount,
+      "\(element.rawValue)\(shape) does not fit into the memory planned for it")
+    self.element = element
+    self.shape = shape
+    self.byteOffset = byteOffset
+    storage = arena.storage
+    base = arena.base + byteOffset
   }
 
   /// Calls `body` with the elements, which must be of `type`.
@@ -36,5 +52,24 @@ public final class TensorBuffer: @unchecked Sendable {
   }
 
   /// The finished tensor, which shares the memory.
-  public func tensor() throws -> Tensor { try Tensor(element: element, shape: shape, storage: storage) }
+  public func tensor() throws -> Tensor {
+    try Tensor(element: element, shape: shape, storage: storage, byteOffset: byteOffset)
+  }
+}
+
+/// Memory that tensors alive at different times share.
+///
+/// A tensor in it holds what was written until another one is planned to take its place; who hands one out copies it first.
+package final class TensorArena: @unchecked Sendable {
+  package let byteCount: Int
+  let storage: TensorStorage
+  let base: UnsafeMutableRawPointer
+
+  package init(byteCount: Int) throws {
+    self.byteCount = byteCount
+    (storage, base) = try TensorStorage.uninitialized(byteCount: byteCount)
+  }
+
+  /// Whether `tensor` lies in it.
+  package func holds(_ tensor: Tensor) -> Bool { tensor.storageIdentity.id == ObjectIdentifier(storage) }
 }

@@ -7,10 +7,14 @@ public final class TensorStorage: @unchecked Sendable {
   private let base: UnsafeRawPointer
   public let byteCount: Int
   private let release: () -> Void
+  private let isMappedFile: Bool
 
-  private init(base: UnsafeRawPointer, byteCount: Int, release: @escaping () -> Void) {
+  private init(
+    base: UnsafeRawPointer, byteCount: Int, isMappedFile: Bool = false, release: @escaping () -> Void
+  ) {
     self.base = base
     self.byteCount = byteCount
+    self.isMappedFile = isMappedFile
     self.release = release
   }
 
@@ -78,7 +82,17 @@ public final class TensorStorage: @unchecked Sendable {
     guard let pointer = mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0), pointer != MAP_FAILED else {
       throw ModelError.notFound("\(path): cannot be mapped into memory: \(String(cString: strerror(errno)))")
     }
-    self.init(base: UnsafeRawPointer(pointer), byteCount: size) { munmap(pointer, size) }
+    self.init(base: UnsafeRawPointer(pointer), byteCount: size, isMappedFile: true) { munmap(pointer, size) }
+  }
+
+  /// Drops the whole pages within a part of a mapped file from memory; reading them brings them back.
+  func releasePages(offset: Int, byteCount: Int) {
+    guard isMappedFile else { return }
+    let page = Int(sysconf(Int32(_SC_PAGESIZE)))
+    let start = (offset + page - 1) / page * page
+    let end = (offset + byteCount) / page * page
+    guard start < end else { return }
+    madvise(UnsafeMutableRawPointer(mutating: base + start), end - start, MADV_DONTNEED)
   }
 
   func isAligned(at offset: Int, to alignment: Int) -> Bool {

@@ -64,7 +64,31 @@ import Testing
     Case(operation: Conv(), shapes: [[0, 3, 9, 8], [4, 3, 3, 3]]),
   ]
 
-  @Test(arguments: matMul + gemm + softmax + convolutions)
+  static let elementwise: [Case] = [
+    Case(operation: Add(), shapes: [[2, 3, 4], [4]]), Case(operation: Sub(), shapes: [[2, 3, 1], [1, 4]]),
+    Case(operation: Mul(), shapes: [[2, 1, 3, 1], [5, 1, 4]]), Case(operation: Div(), shapes: [[600, 7], [600, 1]]),
+    Case(operation: Gelu(), shapes: [[3, 1000]], scale: 4), Case(operation: Gelu(approximate: .tanh), shapes: [[40]]),
+    Case(operation: Swish(alpha: 1.5), shapes: [[2, 2]], scale: 9),
+    Case(operation: SwiGLU(), shapes: [[5, 6], [5, 6]]),
+    Case(operation: Relu(), shapes: [[100, 100]]), Case(operation: Erf(), shapes: [[]], scale: 3),
+    Case(operation: Tanh(), shapes: [[9, 8, 7]], scale: 3), Case(operation: Exp(), shapes: [[0, 4]]),
+  ]
+
+  static func normalization(_ axis: Int) -> LayerNormalization {
+    var operation = LayerNormalization()
+    operation.axis = axis
+    return operation
+  }
+
+  static let normalizations: [Case] = [
+    Case(operation: normalization(-1), shapes: [[2, 3, 40], [40], [40]]),
+    Case(operation: normalization(1), shapes: [[2, 3, 5], [3, 5]]),
+    Case(operation: normalization(-1), shapes: [[2, 3, 5], [1], [5]]),
+    Case(operation: normalization(-1), shapes: [[2, 0, 5], [5], [5]]),
+    Case(operation: RMSNormalization(), shapes: [[7, 100], [100]]),
+  ]
+
+  @Test(arguments: matMul + gemm + softmax + convolutions + elementwise + normalizations)
   func agreesWithTheDefinition(_ test: Case) throws {
     let inputs = try test.shapes.enumerated().map { index, shape in
       try Tensor.random(shape, test.element, seed: UInt64(index + 1), scale: test.scale)

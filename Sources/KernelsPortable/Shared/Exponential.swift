@@ -5,13 +5,18 @@
 @inline(__always)
 func powerOfTwo(_ x: Lanes) -> Lanes {
   let fraction = fraction(of: x)
+  return scale(powerOfFraction(fraction), byTwoTo: x - fraction)
+}
+
+/// `2^f` on [−½, ½].
+@inline(__always)
+func powerOfFraction(_ fraction: Lanes) -> Lanes {
   var power = Lanes(repeating: 0.001_326_472_7)
   power = multiplyAdd(power, fraction, Lanes(repeating: 0.009_671_513))
   power = multiplyAdd(power, fraction, Lanes(repeating: 0.055_507_336))
   power = multiplyAdd(power, fraction, Lanes(repeating: 0.240_222_42))
   power = multiplyAdd(power, fraction, Lanes(repeating: 0.693_147))
-  power = multiplyAdd(power, fraction, Lanes(repeating: 1))
-  return scale(power, byTwoTo: x - fraction)
+  return multiplyAdd(power, fraction, Lanes(repeating: 1))
 }
 
 /// `2^x` as ``powerOfTwo(_:)``, to a relative error of 1e-4: enough for what is rounded to bfloat16.

@@ -36,6 +36,18 @@ struct JoinedRow<Left: PanelRow, Right: PanelRow>: PanelRow {
   }
 
   @inline(__always)
+  mutating func addUnaligned(from address: UnsafeRawPointer) {
+    left.addUnaligned(from: address)
+    right.addUnaligned(from: address + Left.vectors &* MemoryLayout<Lanes>.size)
+  }
+
+  @inline(__always)
+  func storeUnaligned(to address: UnsafeMutableRawPointer) {
+    left.storeUnaligned(to: address)
+    right.storeUnaligned(to: address + Left.vectors &* MemoryLayout<Lanes>.size)
+  }
+
+  @inline(__always)
   mutating func add<Terms: ProductTerms>(_: Terms.Type, _ scalar: Float, times other: Self) {
     left.add(Terms.self, scalar, times: other.left)
     right.add(Terms.self, scalar, times: other.right)

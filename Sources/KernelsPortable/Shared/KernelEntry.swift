@@ -14,6 +14,15 @@ package let kernelTable = KernelTable(
     tile.attend()
     tile.finish()
   },
+  products: ProductKernels(
+    panelColumns: MatrixProduct.panelColumns, tileRows: ProductTile<ThreeVectors>.rows,
+    blockColumns: { MatrixProduct.blockColumns($0) }, packedColumns: { MatrixProduct.packedColumns($0) },
+    pack: { MatrixProduct.pack($0, rows: 0..<$1, columns: 0..<$2, into: $3) },
+    scratchBytes: { MatrixProduct.scratchBytes($0, $1) },
+    multiply: { MatrixProduct.multiply($0, $1, scratch: $2) }),
+  rows: RowKernels(
+    elementwise: { ElementwiseRows.run($0, scratch: $1) }, normalize: { Rows.normalize($0, $1) },
+    softmax: { Rows.softmax($0) }),
   limits: KernelLimits(
     operationsPerStep: { MachineLimits.operationsPerStep(pairs: $0) },
     multiplyAdd: { MachineLimits.multiplyAdd(pairs: $0, steps: $1) },

@@ -9,6 +9,10 @@ protocol PanelRow {
   init(loading pointer: UnsafePointer<Lanes>)
 
   func store(to pointer: UnsafeMutablePointer<Lanes>)
+  /// Adds neighbouring floats, at any address, to the row.
+  mutating func addUnaligned(from address: UnsafeRawPointer)
+  /// Writes neighbouring floats at any address.
+  func storeUnaligned(to address: UnsafeMutableRawPointer)
   mutating func add<Terms: ProductTerms>(_: Terms.Type, _ scalar: Float, times other: Self)
   mutating func add(_ other: Self)
   mutating func multiply(by other: Self)
@@ -61,6 +65,16 @@ struct OneVector: PanelRow {
   @inline(__always)
   func store(to pointer: UnsafeMutablePointer<Lanes>) {
     pointer[0] = lanes
+  }
+
+  @inline(__always)
+  mutating func addUnaligned(from address: UnsafeRawPointer) {
+    lanes += address.loadUnaligned(as: Lanes.self)
+  }
+
+  @inline(__always)
+  func storeUnaligned(to address: UnsafeMutableRawPointer) {
+    address.storeBytes(of: lanes, as: Lanes.self)
   }
 
   @inline(__always)

@@ -11,6 +11,7 @@ protocol AccumulatorRows {
   func store(to pointer: UnsafeMutablePointer<Lanes>)
   mutating func add<Terms: ProductTerms>(_: Terms.Type, _ sources: Sources, at offset: Int, times row: Row)
   mutating func multiply(by row: Row)
+  func forEachRow(_ body: (_ index: Int, _ row: Row) -> Void)
   /// Raises `row` to the largest of the rows.
   func raise(_ row: inout Row)
 }
@@ -77,6 +78,14 @@ struct FourRows<Row: PanelRow>: AccumulatorRows {
   }
 
   @inline(__always)
+  func forEachRow(_ body: (_ index: Int, _ row: Row) -> Void) {
+    body(0, first)
+    body(1, second)
+    body(2, third)
+    body(3, fourth)
+  }
+
+  @inline(__always)
   mutating func add(_ other: Self) {
     first.add(other.first)
     second.add(other.second)
@@ -140,6 +149,12 @@ struct EightRows<Row: PanelRow>: AccumulatorRows {
   mutating func add<Terms: ProductTerms>(_: Terms.Type, _ sources: EightSources, at offset: Int, times row: Row) {
     upper.add(Terms.self, sources.upper, at: offset, times: row)
     lower.add(Terms.self, sources.lower, at: offset, times: row)
+  }
+
+  @inline(__always)
+  func forEachRow(_ body: (_ index: Int, _ row: Row) -> Void) {
+    upper.forEachRow(body)
+    lower.forEachRow { body(4 &+ $0, $1) }
   }
 
   @inline(__always)

@@ -6,34 +6,49 @@ import Tensors
 
 extension Operations.FlashAttention: CPUExecutable {
   package func prepare(_ inputs: Operands<ValueInfo>, outputs: [TensorType]) throws -> (any Kernel)? {
+    let shapes = try (0..<3).compactMap { try inputs[$0].shape.sizes }
+    guard shapes.count == 3, let output = outputs.first?.shape.sizes else { return nil }
+    return try prepare(
+      inputs, layouts: shapes.map { StridedLayout(dense: $0) }, target: StridedLayout(dense: output))
+  }
+
+  /// A kernel for queries, keys and values that lie as `layouts` say in the tensors that it is run on, and that writes its output as
+  /// `target` says.
+  func prepare(
+    _ inputs: Operands<ValueInfo>, layouts: [StridedLayout], target: StridedLayout
+  ) throws -> (any Kernel)? {
     let required = [try inputs[0], try inputs[1], try inputs[2]]
-    let shapes = required.compactMap(\.shape.sizes)
-    guard shapes.count == 3, required.allSatisfy({ KernelElement(narrow: $0.element) != nil }) else { return nil }
+    guard layouts.count == 3, required.allSatisfy({ KernelElement(narrow: $0.element) != nil }) else { return nil }
     if let bias = inputs.optional(3), KernelElement(narrow: bias.element) == nil { return nil }
     if let mask = inputs.optional(4), mask.element != .bool { return nil }
     guard (leftWindow ?? 0) >= 0, (rightWindow ?? 0) >= 0 else { return nil }
     return try FlashAttentionKernel(
-      operation: self, query: shapes[0], key: shapes[1], value: shapes[2], element: required[0].element)
+      operation: self, layouts: layouts, target: target, element: required[0].element)
   }
 }
 
 /// Fused attention by the tiled kernels of `Kernels`.
 struct FlashAttentionKernel: Kernel {
   let operation: Operations.FlashAttention
-  let query: [Int]
-  let key: [Int]
-  let value: [Int]
+  let layouts: [StridedLayout]
+  let target: StridedLayout
   var tiles: AttentionTiles
+
+  private var query: [Int] { layouts[0].shape }
+  private var key: [Int] { layouts[1].shape }
+  private var value: [Int] { layouts[2].shape }
 
   /// Takes the tiles that are planned for this processor.
   init(
-    operation: Operations.FlashAttention, query: [Int], key: [Int], value: [Int], element: ElementType
+    operation: Operations.FlashAttention, layouts: [StridedLayout], target: StridedLayout, element: ElementType
   ) throws {
+    (self.operation, self.layouts, self.target) = (operation, layouts, target)
+    tiles = AttentionTiles(queryRows: 1, keys: 1)
     try require(
       query.count == 4 && key.count == 4 && value.count == 4
-        && key == [query[0], key[1], key[2], query[3]] && value == [key[0], key[1], key[2], value[3]],
+        && key == [query[0], key[1], key[2], query[3]] && value == [key[0], key[1], key[2], value[3]]
+        && target.shape == [query[0], query[1], query[2], value[3]],
       "key \(key) and value \(value) don't fit query \(query)")
-    (self.operation, self.query, self.key, self.value) = (operation, query, key, value)
     let workload = AttentionWorkload(
       batch: query[0], heads: query[1], keyHeads: key[1], queryLength: query[2], keyLength: key[2],
       headSize: query[3], valueSize: value[3], element: element)
@@ -45,30 +60,26 @@ struct FlashAttentionKernel: Kernel {
     // Tile sizes follow from the shapes alone; nothing is read through these pointers.
     withUnsafeTemporaryAllocation(byteCount: 64, alignment: 64) { bytes in
       guard let base = bytes.baseAddress else { return 0 }
-      func operand(_ shape: [Int]) -> StridedBuffer {
-        StridedBuffer(
-          base: UnsafeRawPointer(base), byteCount: .max, element: .float32, strides: Strides(broadcasting: shape))
+      func operand(_ layout: StridedLayout) -> StridedBuffer {
+        StridedBuffer(base: UnsafeRawPointer(base), byteCount: .max, element: .float32, strides: Strides(layout))
       }
       let arguments = arguments(
-        operand(query), operand(key), operand(value),
-        MutableStridedBuffer(
-          base: base, byteCount: .max, element: .float32, strides: Strides(broadcasting: outputShape)))
+        operand(layouts[0]), operand(layouts[1]), operand(layouts[2]),
+        MutableStridedBuffer(base: base, byteCount: .max, element: .float32, strides: Strides(target)))
       return ((try? Kernels.FlashAttention(arguments, tiles: tiles))?.scratchBytesPerWorker ?? 0) * threads
     }
   }
 
-  private var outputShape: [Int] { [query[0], query[1], query[2], value[3]] }
-
   func run(_ inputs: Operands<Tensor>, into outputs: [TensorBuffer], on workers: Workers) throws {
     let tensors = [try inputs[0], try inputs[1], try inputs[2]]
     guard let output = outputs.first else { throw InternalError("attention without an output") }
-    try withBuffers(of: tensors) { buffers in
+    try withBuffers(of: tensors, layouts: layouts) { buffers in
       try output.withBytes { bytes in
         guard let base = bytes.baseAddress, let element = KernelElement(narrow: output.element) else { return }
         var arguments = arguments(
           buffers[0], buffers[1], buffers[2],
           MutableStridedBuffer(
-            base: base, byteCount: bytes.count, element: element, strides: Strides(broadcasting: output.shape)))
+            base: base, byteCount: bytes.count, element: element, strides: Strides(target)))
         arguments.sinks = try inputs.optional(5)?.doubles().map { Float($0) }
         arguments.validKeyLengths = try inputs.optional(6)?.integers().map { min(max($0, 0), key[2]) }
         try withModifiers(inputs, &arguments) { arguments in
@@ -110,7 +121,7 @@ struct FlashAttentionKernel: Kernel {
   ) throws {
     let modifiers = [inputs.optional(3), inputs.optional(4)].compactMap { $0 }
     for tensor in modifiers { try require(tensor.rank <= 4, "\(tensor.shape) does not broadcast to the scores") }
-    try withBuffers(of: modifiers) { buffers in
+    try withBuffers(of: modifiers, layouts: modifiers.map { StridedLayout(dense: $0.shape) }) { buffers in
       if inputs.optional(3) != nil { arguments.bias = buffers.first }
       if inputs.optional(4) != nil, let mask = buffers.last {
         arguments.mask = BooleanBuffer(base: mask.base, byteCount: mask.byteCount, strides: mask.strides)
@@ -119,15 +130,19 @@ struct FlashAttentionKernel: Kernel {
     }
   }
 
-  private func withBuffers(of tensors: [Tensor], _ body: ([StridedBuffer]) throws -> Void) throws {
+  private func withBuffers(
+    of tensors: [Tensor], layouts: [StridedLayout], _ body: ([StridedBuffer]) throws -> Void
+  ) throws {
     func next(_ index: Int, _ buffers: [StridedBuffer]) throws {
       guard index < tensors.count else { return try body(buffers) }
       let tensor = tensors[index]
+      let layout = layouts[index]
       try tensor.withBytes { bytes in
         guard let base = bytes.baseAddress else { throw InternalError("a tensor without memory") }
+        let start = layout.offset * tensor.element.byteCount
         let buffer = StridedBuffer(
-          base: base, byteCount: bytes.count, element: KernelElement(narrow: tensor.element) ?? .float32,
-          strides: Strides(broadcasting: tensor.shape))
+          base: base + start, byteCount: bytes.count - start,
+          element: KernelElement(narrow: tensor.element) ?? .float32, strides: Strides(layout))
         try next(index + 1, buffers + [buffer])
       }
     }
@@ -148,13 +163,11 @@ extension KernelElement {
 }
 
 extension Strides {
-  /// The strides of a dense tensor of up to four axes, 0 along those of size 1, which repeat.
-  fileprivate init(broadcasting shape: [Int]) {
+  /// The strides of a tensor of up to four axes, 0 along those of size 1, which repeat.
+  fileprivate init(_ layout: StridedLayout) {
     var strides = [0, 0, 0, 0]
-    var step = 1
-    for (offset, size) in shape.reversed().enumerated() where offset < 4 {
-      strides[3 - offset] = size == 1 ? 0 : step
-      step *= size
+    for (offset, (size, stride)) in zip(layout.shape, layout.strides).reversed().enumerated() where offset < 4 {
+      strides[3 - offset] = size == 1 ? 0 : stride
     }
     self.init(batch: strides[0], head: strides[1], row: strides[2], column: strides[3])
   }

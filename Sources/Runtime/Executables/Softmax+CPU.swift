@@ -1,65 +1,41 @@
-import Foundation
 import GraphIR
+import KernelInterface
 import Operations
 import Tensors
 
-extension Softmax: CPUExecutable {
+/// An operation on rows of its first input, whose result its kernel may write over that input.
+protocol RowExecutable: CPUExecutable {}
+
+extension Softmax: RowExecutable {
   package func prepare(_ inputs: Operands<ValueInfo>, outputs: [TensorType]) throws -> (any Kernel)? {
     let data = try inputs[0]
     guard let sizes = data.shape.sizes, data.element == .float32 else { return nil }
     let axis = try normalizedAxis(axis, rank: sizes.count)
     // Along the last axis, which rows lie side by side in, or nowhere worth it.
     guard sizes[(axis + 1)...].allSatisfy({ $0 == 1 }) else { return nil }
-    return SoftmaxKernel(rows: sizes[..<axis].reduce(1, *), length: sizes[axis])
+    return SoftmaxKernel(rows: sizes[..<axis].reduce(1, *), columns: sizes[axis])
   }
 }
 
-/// Softmax of rows of 32-bit numbers that lie one after the other.
 private struct SoftmaxKernel: Kernel {
   let rows: Int
-  let length: Int
+  let columns: Int
 
   func run(_ inputs: Operands<Tensor>, into outputs: [TensorBuffer], on workers: Workers) throws {
-    try inputs[0].withElements(as: Float.self) { data in
-      try outputs[0].withElements(as: Float.self) { result in
-        let (source, target) = (RowReader(data), RowWriter(result))
-        workers.forRanges(of: rows, minimum: max(1, 8192 / max(length, 1))) { range in
-          for row in range {
-            let span = (row * length)..<((row + 1) * length)
-            normalize(
-              UnsafeBufferPointer(rebasing: source.elements[span]),
-              UnsafeMutableBufferPointer(rebasing: target.elements[span]))
-          }
-        }
-      }
-    }
-  }
-
-  private func normalize(_ row: UnsafeBufferPointer<Float>, _ result: UnsafeMutableBufferPointer<Float>) {
-    var maximum = -Float.infinity
-    for value in row { maximum = value > maximum || value.isNaN ? value : maximum }
-    // In 64 bits: the weights of a long row are all positive, so their rounding errors would add up.
-    var sum = 0.0
-    for index in row.indices {
-      let weight = exp(row[index] - maximum)
-      result[index] = weight
-      sum += Double(weight)
-    }
-    let factor = Float(1 / sum)
-    for index in result.indices { result[index] *= factor }
+    try withRows(inputs, outputs, rows: rows, columns: columns) { workers.kernels.softmax($0, on: workers.pool) }
   }
 }
 
-/// Elements that several threads read.
-private struct RowReader: @unchecked Sendable {
-  let elements: UnsafeBufferPointer<Float>
-
-  init(_ elements: UnsafeBufferPointer<Float>) { self.elements = elements }
-}
-
-/// Elements of which every thread writes its own.
-private struct RowWriter: @unchecked Sendable {
-  let elements: UnsafeMutableBufferPointer<Float>
-
-  init(_ elements: UnsafeMutableBufferPointer<Float>) { self.elements = elements }
+/// Calls `body` with the rows of the first input and of the first output.
+func withRows(
+  _ inputs: Operands<Tensor>, _ outputs: [TensorBuffer], rows: Int, columns: Int, _ body: (RowProblem) throws -> Void
+) throws {
+  guard let output = outputs.first else { throw InternalError("rows without an output") }
+  try inputs[0].withElements(as: Float.self) { source in
+    try output.withElements(as: Float.self) { target in
+      precondition(source.count >= rows * columns && target.count >= rows * columns)
+      guard let first = source.baseAddress, let result = target.baseAddress else { return }
+      try body(RowProblem(source: first, target: result, rows: rows, columns: columns))
+    }
+  }
 }

@@ -1,15 +1,19 @@
 import Tensors
 
-/// Counts the bytes of the values that a run keeps alive. Memory that several tensors share counts once; that of inputs and
-/// constants not at all.
+/// Counts the bytes of the values that a run keeps alive. Memory that several tensors share counts once, the arena as a whole; that
+/// of inputs and constants counts not at all.
 struct ActivationMeter {
   private var references: [ObjectIdentifier: Int] = [:]
-  private(set) var live = 0
-  private(set) var peak = 0
+  private(set) var live: Int
+  private(set) var peak: Int
   private(set) var peakScratch = 0
-  let limit: Int
+  private let limit: Int
+  private let arena: TensorArena
 
-  init(limit: Int) { self.limit = limit }
+  /// Of `arena`, `planned` bytes are in use throughout.
+  init(limit: Int, arena: TensorArena, planned: Int) {
+    (self.limit, self.arena, live, peak) = (limit, arena, planned, planned)
+  }
 
   /// Throws `ModelError.unsupported` where `bytes` more than are live now would exceed the limit.
   func check(_ bytes: Int) throws {
@@ -23,6 +27,7 @@ struct ActivationMeter {
 
   /// Counts `tensor`, a result computed from `inputs`.
   mutating func retain(_ tensor: Tensor, computedFrom inputs: [Tensor]) {
+    guard !arena.holds(tensor) else { return }
     let (id, byteCount) = tensor.storageIdentity
     if let count = references[id] {
       references[id] = count + 1

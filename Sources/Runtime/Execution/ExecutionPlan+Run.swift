@@ -14,7 +14,8 @@ public struct RunStatistics: Hashable, Sendable {
 extension ExecutionPlan {
   /// Runs the plan on `inputs`, in the graph's order, which have the types it was made for.
   func run(
-    _ inputs: [Tensor?], on workers: Workers, memoryLimit: Int, observer: (any ExecutionObserver)?
+    _ inputs: [Tensor?], in arena: TensorArena, on workers: Workers, memoryLimit: Int,
+    observer: (any ExecutionObserver)?
   ) throws -> (outputs: [Tensor], statistics: RunStatistics) {
     let start = DispatchTime.now()
     func elapsed() -> Double { Double(DispatchTime.now().uptimeNanoseconds - start.uptimeNanoseconds) * 1e-9 }
@@ -31,12 +32,14 @@ extension ExecutionPlan {
     }
 
     let observesThreads = observer?.observesThreads ?? false
-    var meter = ActivationMeter(limit: memoryLimit)
+    var meter = ActivationMeter(limit: memoryLimit, arena: arena, planned: arenaByteCount)
     for (index, step) in steps.enumerated() {
       let operands = try step.inputs.map(tensor)
       let begin = observer == nil ? 0 : elapsed()
       if observesThreads { workers.pool.beginSpans() }
-      let results = try locating(step.node.label) { try step.results(for: operands, on: workers, meter: &meter) }
+      let results = try locating(step.node.label) {
+        try step.results(for: operands, in: arena, on: workers, meter: &meter)
+      }
       let present = operands.compactMap { $0 }
       for (slot, result) in zip(step.outputs, results) {
         guard let slot else { continue }
@@ -67,28 +70,38 @@ extension ExecutionPlan {
 
 extension ExecutionPlan.Step {
   fileprivate func results(
-    for operands: [Tensor?], on workers: Workers, meter: inout ActivationMeter
+    for operands: [Tensor?], in arena: TensorArena, on workers: Workers, meter: inout ActivationMeter
   ) throws -> [Tensor] {
     switch method {
     case .view:
       return try evaluate(operands)
     case .definition:
       try meter.check(plannedByteCount)
-      return try evaluate(operands)
+      return try evaluateApart(operands, from: arena)
     case .kernel(let kernel):
-      return try run(kernel, operands, types: node.outputs.map(\.type), on: workers, meter: &meter)
+      return try run(kernel, operands, types: outputTypes, in: arena, on: workers, meter: &meter)
     case .whenSizesAreKnown(let executable):
       let inputs = Operands(operands.map { $0.map { $0.info } })
       let types = try executable.infer(inputs).prefix(node.outputs.count).map(\.type)
       guard types.allSatisfy({ $0.shape.sizes != nil }), let kernel = try executable.prepare(inputs, outputs: types)
-      else { return try evaluate(operands) }
-      return try run(kernel, operands, types: types, on: workers, meter: &meter)
+      else { return try evaluateApart(operands, from: arena) }
+      return try run(kernel, operands, types: types, in: arena, on: workers, meter: &meter)
+    }
+  }
+
+  /// The results of the definition, which may be inputs or parts of them, where no other value will be written.
+  private func evaluateApart(_ operands: [Tensor?], from arena: TensorArena) throws -> [Tensor] {
+    try evaluate(operands).map { result in
+      guard arena.holds(result) else { return result }
+      return try Tensor(element: result.element, shape: result.shape) { target in
+        result.withBytes { target.copyMemory(from: $0) }
+      }
     }
   }
 
   /// The bytes of the outputs as far as the plan knows their sizes.
   private var plannedByteCount: Int {
-    node.outputs.reduce(0) { sum, output in
+    outputTypes.reduce(0) { sum, output in
       guard let sizes = output.shape.sizes, let count = try? Tensor.elementCount(of: sizes, element: output.element)
       else { return sum }
       return sum.addingSaturated(count * output.element.byteCount)
@@ -109,17 +122,22 @@ extension ExecutionPlan.Step {
   }
 
   private func run(
-    _ kernel: any Kernel, _ operands: [Tensor?], types: [TensorType], on workers: Workers, meter: inout ActivationMeter
+    _ kernel: any Kernel, _ operands: [Tensor?], types: [TensorType], in arena: TensorArena, on workers: Workers,
+    meter: inout ActivationMeter
   ) throws -> [Tensor] {
     let scratch = kernel.scratchByteCount(threads: workers.count)
     var needed = scratch
-    for type in types {
+    for (type, place) in zip(types, places) where place == nil {
       let bytes = try Tensor.elementCount(of: type.shape.sizes ?? [], element: type.element) * type.element.byteCount
       needed = needed.addingSaturated(bytes)
     }
     try meter.check(needed)
     meter.noteScratch(scratch)
-    let buffers = try types.map { try TensorBuffer(element: $0.element, shape: $0.shape.sizes ?? []) }
+    let buffers = try zip(types, places).map { type, place in
+      let sizes = type.shape.sizes ?? []
+      return try place.map { try TensorBuffer(element: type.element, shape: sizes, in: arena, at: $0) }
+        ?? TensorBuffer(element: type.element, shape: sizes)
+    }
     try kernel.run(Operands(operands), into: buffers, on: workers)
     return try buffers.map { try $0.tensor() }
   }

@@ -7,6 +7,9 @@ import Kernels
 package final class Workers: Sendable {
   package let pool: WorkerPool
 
+  /// The kernels that run on them.
+  package let kernels = InstructionSet.current
+
   package var count: Int { pool.workerCount }
 
   /// Threads to use where the user names no number: all cores that this process may use.

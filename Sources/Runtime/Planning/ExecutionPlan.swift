@@ -14,7 +14,7 @@ public struct ExecutionPlan: Sendable {
     case slot(Int)
   }
 
-  /// How a node is run.
+  /// How a step is run.
   enum Method: Sendable {
     case definition
     case view
@@ -24,17 +24,23 @@ public struct ExecutionPlan: Sendable {
   }
 
   struct Step: Sendable {
+    /// The node that it is named after.
     let node: Node
     let inputs: [Operand]
     /// The slot of each output; nil where nothing reads it.
     let outputs: [Int?]
+    let outputTypes: [TensorType]
     let method: Method
+    /// Where each output lies in the arena; nil where it has memory of its own.
+    var places: [Int?]
     /// The slots that no later step reads.
     var released: [Int] = []
   }
 
   let steps: [Step]
   let slotCount: Int
+  /// The bytes that values of known size share.
+  let arenaByteCount: Int
   /// The slot of each input of the graph; nil where nothing reads it.
   let inputSlots: [Int?]
   let inputTypes: [TensorType?]
@@ -44,55 +50,64 @@ public struct ExecutionPlan: Sendable {
   ///
   /// Throws `ModelError`: `invalid` where the inputs don't fit the graph, `unsupported` where an output depends on an
   /// operation that flashfuse does not know.
-  init(_ original: Graph, inputTypes: [TensorType?]) throws {
+  init(_ original: Graph, inputTypes: [TensorType?], weights: WeightCache, workers: Workers) throws {
     let binding = try InputBinding(original.inputs, in: original, given: inputTypes)
     var graph = original
     try graph.reinfer(inputTypes: binding.types)
 
-    let order = Self.nodesToRun(of: graph)
+    var planner = StepPlanner(graph, order: Self.nodesToRun(of: graph), weights: weights, workers: workers)
+    let planned = try planner.steps()
     var slots: [Value: Int] = [:]
-    var lastReader: [Int: Int] = [:]
-    var steps: [Step] = []
     for port in graph.inputs { slots[port.value] = slots.count }
-    func operand(_ value: Value?) throws -> Operand {
-      guard let value else { return .absent }
-      if let tensor = graph.info(of: value).constant { return .constant(tensor) }
-      guard let slot = slots[value] else {
-        throw ModelError.invalid("\(graph[value.node].label): is read before it is computed: the graph has a cycle")
-      }
-      return .slot(slot)
+    for step in planned {
+      for value in step.outputs { slots[value] = slots.count }
+    }
+    func slot(_ value: Value) throws -> Int {
+      guard let slot = slots[value] else { throw InternalError("\(graph[value.node].label): no step computes it") }
+      return slot
+    }
+    let outputs = try graph.outputs.map { port -> Operand in
+      try planner.constant(port.value).map { .constant($0) } ?? .slot(try slot(port.value))
     }
 
-    var readInputs: Set<Value> = []
-    for id in order {
-      let node = graph[id]
-      if node.operation is Parameter {
-        readInputs.insert(Value(id))
-        continue
+    var read: Set<Int> = []
+    var available = Set(graph.inputs.map(\.value))
+    for case .slot(let slot) in outputs { read.insert(slot) }
+    for step in planned {
+      for case .value(let value) in step.inputs {
+        guard available.contains(value) else {
+          throw ModelError.invalid(
+            "\(graph[value.node].label): is read before it is computed: the graph has a cycle")
+        }
+        read.insert(try slot(value))
       }
-      if let opaque = node.operation as? Opaque {
-        throw ModelError.unsupported("\(node.label): the operation \(opaque.type) is not known")
-      }
-      let inputs = try node.inputs.map(operand)
-      for case .slot(let slot) in inputs { lastReader[slot] = steps.count }
-      let outputs = node.values.map { value -> Int? in
-        guard !graph.uses(of: value).isEmpty else { return nil }
-        slots[value] = slots.count
-        return slots[value]
-      }
-      for case let slot? in outputs { lastReader[slot] = steps.count }
-      steps.append(Step(node: node, inputs: inputs, outputs: outputs, method: try Self.method(for: node, in: graph)))
+      available.formUnion(step.outputs)
     }
-
-    outputs = try graph.outputs.map { try operand($0.value) }
-    for case .slot(let slot) in outputs { lastReader[slot] = nil }
-    for (slot, step) in lastReader.sorted(by: { $0.key < $1.key }) { steps[step].released.append(slot) }
-    for (port, type) in zip(graph.inputs, inputTypes) where type == nil && readInputs.contains(port.value) {
+    var steps = try planned.map { step in
+      Step(
+        node: step.node,
+        inputs: try step.inputs.map { input in
+          switch input {
+          case .absent: .absent
+          case .constant(let tensor): .constant(tensor)
+          case .value(let value): .slot(try slot(value))
+          }
+        },
+        outputs: try step.outputs.map { read.contains(try slot($0)) ? try slot($0) : nil },
+        outputTypes: step.outputTypes, method: step.method, places: step.outputs.map { _ in nil })
+    }
+    for (port, type) in zip(graph.inputs, inputTypes) where type == nil {
+      guard let slot = slots[port.value], read.contains(slot) else { continue }
       throw ModelError.invalid("input '\(port.name)' \(original.type(of: port.value)) is not given")
     }
+
+    let lives = ValueLives(steps, outputs: outputs, overwritable: planned.map(\.overwritable))
+    for (slot, step) in lives.lastReaders.sorted(by: { $0.key < $1.key }) { steps[step].released.append(slot) }
+    arenaByteCount = lives.place(in: &steps)
     self.steps = steps
+    self.outputs = outputs
     slotCount = slots.count
-    inputSlots = graph.inputs.map { readInputs.contains($0.value) ? slots[$0.value] : nil }
+    inputSlots = graph.inputs.map { port in slots[port.value].flatMap { read.contains($0) ? $0 : nil } }
     self.inputTypes = inputTypes
   }
 
@@ -105,19 +120,5 @@ public struct ExecutionPlan: Sendable {
       pending += graph[value.node].inputs.compactMap { $0 }
     }
     return graph.topologicalOrder().filter(needed.contains)
-  }
-
-  private static func method(for node: Node, in graph: Graph) throws -> Method {
-    if node.operation is any ViewOperation { return .view }
-    guard let executable = node.operation as? any CPUExecutable else { return .definition }
-    let inputs = node.inputs.map { $0.map { graph.info(of: $0) } }
-    let infos = inputs.compactMap { $0 } + node.outputs
-    guard infos.allSatisfy({ $0.shape.sizes != nil && $0.element != .unknown }) else {
-      return .whenSizesAreKnown(executable)
-    }
-    let kernel = try locating(node.label) {
-      try executable.prepare(Operands(inputs), outputs: node.outputs.map(\.type))
-    }
-    return kernel.map { .kernel($0) } ?? .definition
   }
 }

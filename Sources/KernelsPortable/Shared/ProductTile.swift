@@ -1,0 +1,47 @@
+/// One register tile of a matrix product.
+enum ProductTile<Row: PanelRow> {
+  static var rows: Int { RowBlock<Row>.count }
+
+  /// `target[row] = Σ left[row][step] · panel[step]`, added to what is there with `accumulates`.
+  ///
+  /// Only `rows` rows of `left` are read, and of `target` written, each a whole panel wide.
+  @inline(never)
+  static func multiply(
+    _ left: Matrix, rows: Int, depth: Int, panel: UnsafePointer<Float>, target: UnsafeMutablePointer<Float>,
+    targetStride: Int, accumulates: Bool
+  ) {
+    let sources = RowBlock<Row>.Sources(left.base, first: 0, last: rows &- 1, stride: left.rowStride)
+    var sums = RowBlock<Row>(repeating: 0)
+    // A pointer to vectors would promise an alignment that views of a panel needn't have; panels are whole vectors.
+    var row = UnsafeRawPointer(panel).assumingMemoryBound(to: Lanes.self)
+    let end = row + depth &* Row.vectors
+    var offset = 0
+    while row < end {
+      sums.add(FloatTerms.self, sources, at: offset, times: Row(loading: row))
+      // The next stretch of the panel comes from the second-level cache.
+      let ahead = UnsafeRawPointer(row + 8 &* Row.vectors)
+      prefetchNear(ahead)
+      if Row.vectors > 1 { prefetchNear(ahead + MemoryLayout<Lanes>.size) }
+      if Row.vectors > 2 { prefetchNear(ahead + 2 &* MemoryLayout<Lanes>.size) }
+      offset &+= left.columnStride
+      row += Row.vectors
+    }
+    guard rows == RowBlock<Row>.count else {
+      withAlignedLanes(RowBlock<Row>.count &* Row.vectors) { base in
+        sums.store(to: base)
+        for index in 0..<rows {
+          put(Row(loading: base + index &* Row.vectors), target + index &* targetStride, accumulates)
+        }
+      }
+      return
+    }
+    sums.forEachRow { index, row in put(row, target + index &* targetStride, accumulates) }
+  }
+
+  @inline(__always)
+  private static func put(_ row: Row, _ target: UnsafeMutablePointer<Float>, _ accumulates: Bool) {
+    var row = row
+    if accumulates { row.addUnaligned(from: UnsafeRawPointer(target)) }
+    row.storeUnaligned(to: UnsafeMutableRawPointer(target))
+  }
+}

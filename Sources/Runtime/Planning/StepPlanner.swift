@@ -1,0 +1,239 @@
+import GraphIR
+import KernelInterface
+import Operations
+import Tensors
+
+/// A step of a plan whose values have no places yet.
+struct PlannedStep {
+  enum Input {
+    case absent
+    case value(Value)
+    case constant(Tensor)
+  }
+
+  let node: Node
+  let inputs: [Input]
+  let outputs: [Value]
+  let outputTypes: [TensorType]
+  let method: ExecutionPlan.Method
+  /// Inputs whose memory the output may be written over.
+  var overwritable: [Int] = []
+}
+
+/// Turns the nodes of a graph into steps: groups what is computed together, reads views in place, packs weights.
+struct StepPlanner {
+  private let graph: Graph
+  private let order: [NodeID]
+  private let weights: WeightCache
+  private let workers: Workers
+  private var regions: ElementwiseRegions
+  private var constants: ConstantValues
+  /// The transposes that an attention writes its result as, by the attention, and the other way round.
+  private var transposes: [NodeID: NodeID] = [:]
+  private var transposed: Set<NodeID> = []
+
+  /// Plans `order`, the nodes that the outputs of `graph` depend on, each after those it reads.
+  init(_ graph: Graph, order: [NodeID], weights: WeightCache, workers: Workers) {
+    (self.graph, self.order, self.weights, self.workers) = (graph, order, weights, workers)
+    let constants = ConstantValues(graph, order: order)
+    self.constants = constants
+    let computed = order.filter { !constants.isConstant(Value($0)) }
+    regions = ElementwiseRegions(of: graph, order: computed)
+    for id in computed where graph[id].operation is Operations.FlashAttention {
+      guard case .node(let user, _)? = graph.uses(of: Value(id)).first, graph.hasSingleUse(Value(id)),
+        let transpose = graph[user].operation as? Transpose, (try? transpose.order(rank: 4)) != nil
+      else { continue }
+      transposes[id] = user
+      transposed.insert(user)
+    }
+  }
+
+  /// The steps in the order in which they run.
+  mutating func steps() throws -> [PlannedStep] {
+    var needed = Set(graph.outputs.map(\.value).filter { !constants.isConstant($0) })
+    var steps: [PlannedStep] = []
+    for id in order.reversed() {
+      let node = graph[id]
+      // Whoever absorbed a node makes its values; a region may turn out not to.
+      guard !(node.operation is Parameter), regions.sinks[id] == nil, !transposed.contains(id),
+        !constants.isConstant(Value(id))
+      else { continue }
+      let produced = transposes[id].map { [Value($0)] } ?? node.values
+      guard produced.contains(where: needed.contains) else { continue }
+      for step in try locating(node.label, { try self.steps(for: node) }) {
+        for case .value(let value) in step.inputs { needed.insert(value) }
+        steps.append(step)
+      }
+    }
+    return steps.reversed()
+  }
+
+  /// The contents of a value that depends on no input.
+  mutating func constant(_ value: Value) throws -> Tensor? { try constants.tensor(of: value) }
+
+  /// What computes a node, and what it absorbed, the last step first.
+  private mutating func steps(for node: Node) throws -> [PlannedStep] {
+    if let step = try attention(node) { return [step] }
+    let transpose = try transposes[node.id].map { try step(for: graph[$0]) }
+    return [transpose, try step(for: node)].compactMap { $0 }
+  }
+
+  private mutating func step(for node: Node) throws -> PlannedStep {
+    if let opaque = node.operation as? Opaque {
+      throw ModelError.unsupported("the operation \(opaque.type) is not known")
+    }
+    if let region = regions.bySink[node.id] {
+      if let step = try step(for: region) { return step }
+      regions.dissolve(region)
+    }
+    if ElementwiseRegions.isProduct(node, in: graph), let step = try product(node, [], node) { return step }
+    return PlannedStep(
+      node: node, inputs: try node.inputs.map { try input($0) }, outputs: node.values,
+      outputTypes: node.outputs.map(\.type), method: try method(for: node),
+      overwritable: node.operation is any RowExecutable ? [0] : [])
+  }
+
+  private mutating func input(_ value: Value?) throws -> PlannedStep.Input {
+    guard let value else { return .absent }
+    return try constants.tensor(of: value).map { .constant($0) } ?? .value(value)
+  }
+
+  private mutating func method(for node: Node) throws -> ExecutionPlan.Method {
+    if node.operation is any ViewOperation { return .view }
+    guard let executable = node.operation as? any CPUExecutable else { return .definition }
+    let inputs = try node.inputs.map { value -> ValueInfo? in
+      try value.map { value in
+        try constants.tensor(of: value).map { ValueInfo(constant: $0) } ?? graph.info(of: value)
+      }
+    }
+    let infos = inputs.compactMap { $0 } + node.outputs
+    guard infos.allSatisfy({ $0.shape.sizes != nil && $0.element != .unknown }) else {
+      return .whenSizesAreKnown(executable)
+    }
+    let kernel = try executable.prepare(Operands(inputs), outputs: node.outputs.map(\.type))
+    return kernel.map { .kernel($0) } ?? .definition
+  }
+
+  // A region with its product, or else without.
+  private mutating func step(for region: ElementwiseRegions.Region) throws -> PlannedStep? {
+    if let product = region.product {
+      if let step = try self.product(graph[product], region.members, graph[region.sink]) { return step }
+      regions.separateProduct(of: region)
+    }
+    var program = ProgramBuilder()
+    guard try emit(region.members, from: [:], into: &program), let type = type(of: region.sink),
+      let operands = try operands(of: program, besides: nil), let shape = type.shape.sizes,
+      let instructions = program.instructions(operandOrder: operands.order),
+      let kernel = ElementwiseKernel(
+        instructions, shapes: operands.shapes, numbers: operands.numbers, shape: shape)
+    else { return nil }
+    return PlannedStep(
+      node: graph[region.sink], inputs: operands.inputs, outputs: [Value(region.sink)], outputTypes: [type],
+      method: .kernel(kernel), overwritable: kernel.inPlaceOperands)
+  }
+
+  private func type(of id: NodeID) -> TensorType? { graph[id].outputs.first?.type }
+
+  private func emit(
+    _ members: [NodeID], from known: [Value: ProgramValue], into program: inout ProgramBuilder
+  ) throws -> Bool {
+    var values = known
+    for id in members {
+      let node = graph[id]
+      guard let operation = node.operation as? any ElementwiseExecutable else { return false }
+      let inputs = node.inputs.compactMap { $0 }.map { values[$0] ?? program.operand($0) }
+      let infos = node.inputs.compactMap { $0 }.map { graph.info(of: $0) }
+      guard let result = operation.emit(inputs, infos: infos, into: &program) else { return false }
+      values[Value(id)] = result
+    }
+    return true
+  }
+
+  private struct ProgramOperands {
+    var order: [ProgramBuilder.Source] = []
+    var inputs: [PlannedStep.Input] = []
+    var shapes: [[Int]] = []
+    var numbers: [Float] = []
+  }
+
+  /// A program's operands: `first`, where there is one, then tensors, then numbers.
+  private mutating func operands(of program: ProgramBuilder, besides first: Value?) throws -> ProgramOperands? {
+    var result = ProgramOperands()
+    if let first { result.order.append(.value(first)) }
+    for case .value(let value) in program.operands where value != first {
+      guard let shape = graph.info(of: value).shape.sizes else { return nil }
+      result.order.append(.value(value))
+      result.inputs.append(try input(value))
+      result.shapes.append(shape)
+    }
+    for case .number(let number) in program.operands {
+      result.order.append(.number(number))
+      result.numbers.append(number)
+    }
+    return result
+  }
+
+  /// A product and the elementwise nodes `members` after it, the last of which, or else the product, is `sink`.
+  private mutating func product(_ node: Node, _ members: [NodeID], _ sink: Node) throws -> PlannedStep? {
+    guard let operation = node.operation as? any ProductOperation, let first = node.inputs.first, let left = first,
+      let second = node.inputs.dropFirst().first, let right = second,
+      let leftSource = StridedSource(of: left, in: graph, keeping: transposed),
+      let rightSource = StridedSource(of: right, in: graph, keeping: transposed),
+      let matrices = operation.matrices(leftSource.layout, rightSource.layout), let type = type(of: sink.id),
+      let shape = type.shape.sizes
+    else { return nil }
+    var program = ProgramBuilder()
+    let value = Value(node.id)
+    let addend = node.inputs.dropFirst(2).first.flatMap { $0 }
+    let result = operation.finish(program.operand(value), addend: addend.map { program.operand($0) }, into: &program)
+    guard try emit(members, from: [value: result], into: &program),
+      let operands = try operands(of: program, besides: value),
+      let instructions = program.instructions(operandOrder: operands.order)
+    else { return nil }
+    let batch = matrices.right.shape.dropLast(2)
+    var matrix = matrices.right
+    matrix.shape.removeFirst(batch.count)
+    matrix.strides.removeFirst(batch.count)
+    let constant = try batch.allSatisfy { $0 == 1 } ? constants.tensor(of: rightSource.value) : nil
+    let packed = try constant.flatMap { try weights.packed($0, matrix, on: workers) }
+    guard
+      let kernel = ProductKernel(
+        left: matrices.left, right: matrices.right, packed: packed, instructions: instructions,
+        operandShapes: operands.shapes, numbers: operands.numbers, shape: shape)
+    else { return nil }
+    let factors = [try input(leftSource.value)] + (packed == nil ? [try input(rightSource.value)] : [])
+    return PlannedStep(
+      node: node, inputs: factors + operands.inputs, outputs: [Value(sink.id)], outputTypes: [type],
+      method: .kernel(kernel))
+  }
+
+  /// Attention that reads its operands where they are, and writes its result as who reads it wants it.
+  private mutating func attention(_ node: Node) throws -> PlannedStep? {
+    guard let operation = node.operation as? Operations.FlashAttention else { return nil }
+    let absorbed = transposes[node.id]
+    var infos: [ValueInfo?] = []
+    var inputs: [PlannedStep.Input] = []
+    var layouts: [StridedLayout] = []
+    for (index, value) in node.inputs.enumerated() {
+      var value = value
+      if index < 3, let original = value {
+        guard let source = StridedSource(of: original, in: graph, keeping: transposed) else { return nil }
+        value = source.value
+        layouts.append(source.layout)
+      }
+      infos.append(node.inputs[index].map { graph.info(of: $0) })
+      inputs.append(try input(value))
+    }
+    let output = absorbed ?? node.id
+    guard let type = type(of: output), let shape = type.shape.sizes, node.outputs.count == 1,
+      infos.allSatisfy({ $0?.shape.sizes != nil || $0 == nil })
+    else { return nil }
+    var target = StridedLayout(dense: shape)
+    if let absorbed, let order = try (graph[absorbed].operation as? Transpose)?.order(rank: 4) {
+      target = target.permuted(order.indices.map { axis in order.firstIndex(of: axis) ?? axis })
+    }
+    guard let kernel = try operation.prepare(Operands(infos), layouts: layouts, target: target) else { return nil }
+    return PlannedStep(
+      node: node, inputs: inputs, outputs: [Value(output)], outputTypes: [type], method: .kernel(kernel))
+  }
+}
