@@ -24,10 +24,10 @@ package struct ProfiledStep: Sendable {
 
   init(_ record: StepRecord, regions: AttentionRegions) {
     let node = record.node
-    kind = OperationDescriptor.of(node.operation).name
+    kind = record.nodes.map { OperationDescriptor.of($0.operation).name }.joined(separator: "+")
     name = node.label
     self.node = node.id
-    sources = node.origin.sources.map(\.name)
+    sources = record.nodes.flatMap { $0.origin.sources.map(\.name) }
     inputs = record.inputs.compactMap { $0 }
     outputs = record.outputs
     start = record.start
@@ -37,7 +37,7 @@ package struct ProfiledStep: Sendable {
       ? .none : OperationWork(of: node.operation, inputs: record.inputs, outputs: record.outputs)
     liveBytes = record.liveBytes
     spans = record.spans
-    attention = regions.decision(of: node)
+    attention = record.nodes.lazy.compactMap { regions.decision(of: $0) }.first
   }
 
   /// Floating-point operations per second.

@@ -1,21 +1,25 @@
 import GraphIR
 import Tensors
 
-/// One node's part of a run, as an observer sees it.
+/// One step of a run, as an observer sees it: a node, or several that are computed together.
 package struct StepRecord: Sendable {
   /// Its place in the plan, and how many steps that has.
   package let index: Int
   package let stepCount: Int
-  package let node: Node
+  /// What the step computes, in order; it is named after the first.
+  package let nodes: [Node]
+  /// Of the first node, then what the others read besides.
   package let inputs: [TensorType?]
   package let outputs: [TensorType]
-  /// Seconds since the run began, and seconds that the node took.
+  /// Seconds since the run began, and seconds that the step took.
   package let start: Double
   package let duration: Double
-  /// Bytes of values alive when the node had run, before those it was the last to read were dropped.
+  /// Bytes of values alive when the step had run, before those it was the last to read were dropped.
   package let liveBytes: Int
   /// What each thread did meanwhile, for observers that ask for it.
   package let spans: [ThreadSpan]
+
+  package var node: Node { nodes[0] }
 }
 
 /// A stretch of time in which one thread worked on a step.

@@ -49,8 +49,10 @@ extension ExecutionPlan {
       if let observer {
         observer.executed(
           StepRecord(
-            index: index, stepCount: steps.count, node: step.node, inputs: operands.map { $0.map(\.type) },
-            outputs: results.map(\.type), start: begin, duration: elapsed() - begin, liveBytes: meter.live,
+            index: index, stepCount: steps.count, nodes: step.nodes,
+            inputs: step.inputTypes ?? operands.map { $0.map(\.type) },
+            outputs: step.readsViews ? step.node.outputs.map(\.type) : results.map(\.type), start: begin,
+            duration: elapsed() - begin, liveBytes: meter.live,
             spans: observesThreads ? workers.spans(since: start) : []))
       }
       for slot in step.released {

@@ -24,8 +24,10 @@ public struct ExecutionPlan: Sendable {
   }
 
   struct Step: Sendable {
-    /// The node that it is named after.
-    let node: Node
+    /// What it computes, in order.
+    let nodes: [Node]
+    /// The types of what the nodes read, where the step itself reads views of it or something packed.
+    let inputTypes: [TensorType?]?
     let inputs: [Operand]
     /// The slot of each output; nil where nothing reads it.
     let outputs: [Int?]
@@ -35,6 +37,12 @@ public struct ExecutionPlan: Sendable {
     var places: [Int?]
     /// The slots that no later step reads.
     var released: [Int] = []
+
+    /// The node that it is named after.
+    var node: Node { nodes[0] }
+
+    /// Whether it is one node whose operands and result lie in memory in another order than the node says.
+    var readsViews: Bool { inputTypes != nil && nodes.count == 1 }
   }
 
   let steps: [Step]
@@ -85,7 +93,7 @@ public struct ExecutionPlan: Sendable {
     }
     var steps = try planned.map { step in
       Step(
-        node: step.node,
+        nodes: step.nodes, inputTypes: step.inputTypes,
         inputs: try step.inputs.map { input in
           switch input {
           case .absent: .absent

@@ -11,7 +11,10 @@ struct PlannedStep {
     case constant(Tensor)
   }
 
-  let node: Node
+  /// What it computes, in order; there is at least one.
+  let nodes: [Node]
+  /// The types of what the nodes read, where `inputs` are something else.
+  var inputTypes: [TensorType?]?
   let inputs: [Input]
   let outputs: [Value]
   let outputTypes: [TensorType]
@@ -88,7 +91,7 @@ struct StepPlanner {
     }
     if ElementwiseRegions.isProduct(node, in: graph), let step = try product(node, [], node) { return step }
     return PlannedStep(
-      node: node, inputs: try node.inputs.map { try input($0) }, outputs: node.values,
+      nodes: [node], inputs: try node.inputs.map { try input($0) }, outputs: node.values,
       outputTypes: node.outputs.map(\.type), method: try method(for: node),
       overwritable: node.operation is any RowExecutable ? [0] : [])
   }
@@ -128,7 +131,8 @@ struct StepPlanner {
         instructions, shapes: operands.shapes, numbers: operands.numbers, shape: shape)
     else { return nil }
     return PlannedStep(
-      node: graph[region.sink], inputs: operands.inputs, outputs: [Value(region.sink)], outputTypes: [type],
+      nodes: region.members.map { graph[$0] }, inputs: operands.inputs, outputs: [Value(region.sink)],
+      outputTypes: [type],
       method: .kernel(kernel), overwritable: kernel.inPlaceOperands)
   }
 
@@ -203,7 +207,10 @@ struct StepPlanner {
     else { return nil }
     let factors = [try input(leftSource.value)] + (packed == nil ? [try input(rightSource.value)] : [])
     return PlannedStep(
-      node: node, inputs: factors + operands.inputs, outputs: [Value(sink.id)], outputTypes: [type],
+      nodes: [node] + members.map { graph[$0] },
+      inputTypes: [graph.type(of: left), graph.type(of: right)]
+        + operands.shapes.map { TensorType(.float32, Shape($0)) },
+      inputs: factors + operands.inputs, outputs: [Value(sink.id)], outputTypes: [type],
       method: .kernel(kernel))
   }
 
@@ -234,6 +241,7 @@ struct StepPlanner {
     }
     guard let kernel = try operation.prepare(Operands(infos), layouts: layouts, target: target) else { return nil }
     return PlannedStep(
-      node: node, inputs: inputs, outputs: [Value(output)], outputTypes: [type], method: .kernel(kernel))
+      nodes: [node], inputTypes: infos.map { $0?.type }, inputs: inputs, outputs: [Value(output)], outputTypes: [type],
+      method: .kernel(kernel))
   }
 }
