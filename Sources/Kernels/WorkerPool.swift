@@ -78,7 +78,8 @@ package final class WorkerPool: Sendable {
     defer { isRunning.store(false, ordering: .releasing) }
     withoutActuallyEscaping(body) { body in
       withUnsafePointer(to: body) { body in
-        shared.run(Job(body: body, count: count, scratchBytes: scratchBytes), workers: max(1, min(workerCount, threads, count)))
+        shared.run(
+          Job(body: body, count: count, scratchBytes: scratchBytes), workers: max(1, min(workerCount, threads, count)))
       }
     }
   }
