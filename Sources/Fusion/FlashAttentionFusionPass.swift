@@ -16,7 +16,8 @@ public struct FlashAttentionFusionPass: FusionPass {
   public func run(on graph: inout Graph) throws -> [FusionDecision] {
     var unified = graph
     if let declared = unified.unifySizes(), let decisions = try? fuseAll(in: &unified),
-      (try? unified.reinfer(inputTypes: declared)) != nil
+      (try? unified.reinfer(inputTypes: declared)) != nil,
+      (try? unified.broadcastBatches(of: Set(decisions.compactMap(\.result)), pass: name)) != nil
     {
       graph = unified
       return decisions

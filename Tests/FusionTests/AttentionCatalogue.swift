@@ -10,11 +10,19 @@ struct AttentionSpelling: CustomStringConvertible {
   }
   enum Mask: String, CaseIterable {
     case none, added, commutedAdd, addedTwice, subtracted, matrix, keep, hide, keepLowest, keepThenAdd, scalar, clamped
+    case causal, causalLowest, causalAdded, causalAndPadding, lowerRight, window, clipped, addedByOneSum
   }
+  enum Normalization: String, CaseIterable { case softmax, logarithm, logSumExp, quotient, reciprocal, unshifted }
+  enum Columns: String, CaseIterable { case whole, sink, segments }
   enum Keys: String, CaseIterable { case swapped, permuted }
-  enum Weights: String, CaseIterable { case plain, identity, dropout, guarded, headMask, scaled }
+  enum Weights: String, CaseIterable {
+    case plain, identity, dropout, guarded, guardedByEquality, headMask, scaled, kept, keptRows
+  }
   enum Order: String, CaseIterable { case rows, transposed }
-  enum Flaw: String, CaseIterable { case none, scoresRead, weightsRead, otherAxis, gated, softcapAfterMask }
+  enum Flaw: String, CaseIterable {
+    case none, scoresRead, weightsRead, otherAxis, gated, softcapAfterMask, keptByOther, misplacedSink, sinkOfQueries
+    case droppedSegment
+  }
 
   var layout: Layout
   var scale: Scale
@@ -24,6 +32,8 @@ struct AttentionSpelling: CustomStringConvertible {
   var order: Order
   var softcap: Bool
   var dynamic: Bool
+  var normalization: Normalization
+  var columns: Columns
   var flaw: Flaw
 
   init(_ generator: inout some RandomNumberGenerator, flawed: Bool = false) {
@@ -35,6 +45,8 @@ struct AttentionSpelling: CustomStringConvertible {
     order = Order.allCases.randomElement(using: &generator) ?? .rows
     softcap = Int.random(in: 0..<4, using: &generator) == 0
     dynamic = Bool.random(using: &generator)
+    normalization = Normalization.allCases.randomElement(using: &generator) ?? .softmax
+    columns = Bool.random(using: &generator) ? .whole : Columns.allCases.randomElement(using: &generator) ?? .whole
     flaw = flawed ? Flaw.allCases.dropFirst().randomElement(using: &generator) ?? .none : .none
     if layout == .einsum || layout == .groupedBroadcast { order = .rows }
     if flaw == .softcapAfterMask {
@@ -42,10 +54,31 @@ struct AttentionSpelling: CustomStringConvertible {
       if mask == .none { mask = .added }
     }
     if flaw == .otherAxis { order = .rows }
+    switch flaw {
+    case .misplacedSink, .sinkOfQueries: columns = .sink
+    case .droppedSegment: (columns, layout) = (.segments, layout == .einsum ? .heads : layout)
+    default: break
+    }
+    if flaw == .otherAxis || layout == .einsum && columns == .segments { columns = .whole }
+    if columns != .whole { order = .rows }
+    if columns == .segments { dynamic = false }
+    if weights == .kept { mask = .keep }
+    // The sums of exponentials of themselves vanish where a row is masked by sums.
+    switch mask {
+    case .none, .keep, .hide, .keepLowest, .scalar, .causal, .causalLowest, .window: break
+    default: if normalization == .unshifted { normalization = .softmax }
+    }
+    // The logarithm of a sum loses its digits beside scores as low as finite masks.
+    switch mask {
+    case .none, .keep, .scalar, .causal, .window, .causalAndPadding, .lowerRight: break
+    default: if normalization == .logSumExp { normalization = .softmax }
+    }
+    // A sink of a row that sees nothing takes all its weight.
+    if normalization == .unshifted && columns == .sink { normalization = .softmax }
   }
 
   var description: String {
-    "\(layout) scale:\(scale) mask:\(mask) keys:\(keys) weights:\(weights) order:\(order) softcap:\(softcap) dynamic:\(dynamic) flaw:\(flaw)"
+    "\(layout) scale:\(scale) mask:\(mask) keys:\(keys) weights:\(weights) order:\(order) softcap:\(softcap) normalization:\(normalization) columns:\(columns) dynamic:\(dynamic) flaw:\(flaw)"
   }
 }
 
@@ -59,6 +92,8 @@ struct AttentionBuilder {
   private let keyCount = 7
   private let size = 8
   private(set) var shapes: [String: [Int]] = [:]
+  /// What kept scores, for the weights to be kept by the same.
+  private var keptMask: Value?
 
   init(_ spelling: AttentionSpelling) throws {
     self.spelling = spelling
@@ -185,7 +220,10 @@ struct AttentionBuilder {
       return try op(Add(), once, oriented(maskInput("m2", .float32, perBatch: false)))
     case .subtracted: return try op(Sub(), scores, oriented(maskInput("m", .float32)))
     case .matrix: return try op(Add(), scores, oriented(input("m", [queries, keyCount], ["sq", "sk"])))
-    case .keep: return try op(Where(), oriented(maskInput("c", .bool)), scores, number(-.infinity))
+    case .keep:
+      let kept = try oriented(maskInput("c", .bool))
+      keptMask = kept
+      return try op(Where(), kept, scores, number(-.infinity))
     case .hide: return try op(Where(), oriented(maskInput("c", .bool)), number(-1e9), scores)
     case .keepLowest: return try op(Where(), oriented(maskInput("c", .bool)), scores, number(-.greatestFiniteMagnitude))
     case .keepThenAdd:
@@ -195,7 +233,101 @@ struct AttentionBuilder {
     case .clamped:
       let added = try op(Add(), scores, oriented(maskInput("m", .float32)))
       return try op(Max(), added, number(-.greatestFiniteMagnitude))
+    case .causal: return try op(Where(), sees(scores, ahead: 0), scores, number(-.infinity))
+    case .causalLowest:
+      let hidden = try op(Not(), sees(scores, ahead: 0))
+      return try op(Where(), hidden, number(-.greatestFiniteMagnitude), scores)
+    case .causalAdded:
+      return try op(Add(), scores, op(Where(), sees(scores, ahead: 0), number(0), number(-.infinity)))
+    case .causalAndPadding:
+      let both = try op(And(), sees(scores, ahead: 0), oriented(maskInput("c", .bool)))
+      return try op(Where(), both, scores, number(-.infinity))
+    case .lowerRight:
+      let difference = try op(Sub(), length(scores, .keys), length(scores, .queries))
+      return try op(Where(), sees(scores, ahead: difference), scores, number(-.infinity))
+    case .window:
+      let ahead = try op(Not(), op(Less(), distance(scores), integer(-2)))
+      return try op(Where(), op(And(), sees(scores, ahead: 1), ahead), scores, number(-.infinity))
+    case .clipped:
+      let added = try op(Add(), scores, oriented(maskInput("m", .float32)))
+      return try op(Clip(), added, number(-.greatestFiniteMagnitude), number(.greatestFiniteMagnitude))
+    case .addedByOneSum:
+      return try op(
+        Sum(), oriented(maskInput("m", .float32)), scores, oriented(maskInput("m2", .float32, perBatch: false)))
     }
+  }
+
+  /// The first three along `axis`, and the rest.
+  private mutating func segments(of value: Value, axis: Int) throws -> (Value, Value) {
+    let (axis, three) = (try integers([axis]), try integers([3]))
+    return (
+      try op(Slice(), value, integers([0]), three, axis), try op(Slice(), value, three, integers([Int.max]), axis)
+    )
+  }
+
+  private enum Side { case queries, keys }
+
+  private mutating func integer(_ value: Int64) throws -> Value { try graph.addConstant(Tensor(scalar: value)) }
+
+  private mutating func length(_ scores: Value, _ side: Side) throws -> Value {
+    let isLast = (side == .keys) == (spelling.order == .rows)
+    return try op(Gather(), op(ShapeOf(), scores), integer(isLast ? -1 : -2))
+  }
+
+  /// Key position minus query position, in the order of the scores' last two axes.
+  private mutating func distance(_ scores: Value) throws -> Value {
+    var positions: [Value] = []
+    for (side, axis) in [(Side.queries, spelling.order == .rows ? 1 : 0), (.keys, spelling.order == .rows ? 0 : 1)] {
+      let range = try op(NumberRange(), integer(0), length(scores, side), integer(1))
+      positions.append(try op(Unsqueeze(), range, integers([axis])))
+    }
+    return try op(Sub(), positions[1], positions[0])
+  }
+
+  private mutating func sees(_ scores: Value, ahead: Int64) throws -> Value { try sees(scores, ahead: integer(ahead)) }
+
+  private mutating func sees(_ scores: Value, ahead: Value) throws -> Value {
+    try op(LessOrEqual(), distance(scores), ahead)
+  }
+
+  /// Weights of `scores` along `axis`, one way or another.
+  private mutating func normalized(_ scores: Value, axis: Int) throws -> Value {
+    let last = try integers([axis])
+    func shifted() throws -> Value { try op(Sub(), scores, op(ReduceMax(), scores, last)) }
+    switch spelling.normalization {
+    case .softmax:
+      var softmax = Softmax()
+      softmax.axis = axis
+      return try op(softmax, scores)
+    case .logarithm:
+      var logarithm = LogSoftmax()
+      logarithm.axis = axis
+      return try op(Exp(), op(logarithm, scores))
+    case .logSumExp: return try op(Exp(), op(Sub(), scores, op(ReduceLogSumExp(), scores, last)))
+    case .quotient:
+      let powers = try op(Exp(), shifted())
+      return try op(Div(), powers, op(ReduceSum(), powers, last))
+    case .reciprocal:
+      let powers = try op(Exp(), shifted())
+      return try op(Mul(), op(Reciprocal(), op(ReduceSum(), powers, last)), powers)
+    case .unshifted:
+      let powers = try op(Exp(), scores)
+      return try op(Div(), powers, op(ReduceSum(), powers, last))
+    }
+  }
+
+  /// The weights of `scores` beside one further logit a head, which is dropped again.
+  private mutating func normalizedWithSink(_ scores: Value) throws -> Value {
+    let isPerQuery = spelling.flaw == .sinkOfQueries
+    let heads = scoreRank == 4 ? self.heads : 1
+    var column = try input(
+      "logit", isPerQuery ? [queries, 1] : scoreRank == 4 ? [heads, 1, 1] : [1], Array(repeating: nil, count: 3))
+    let sizes = try op(ShapeOf(), scores)
+    let rows = try op(Slice(), sizes, integers([0]), integers([-1]))
+    column = try op(Expand(), column, op(Concat(axis: 0), rows, integers([1])))
+    let weights = try normalized(op(Concat(axis: -1), scores, column), axis: scoreRank - 1)
+    let bounds = spelling.flaw == .misplacedSink ? (1, Int.max) : (0, -1)
+    return try op(Slice(), weights, integers([bounds.0]), integers([bounds.1]), integers([-1]))
   }
 
   private mutating func build() throws {
@@ -213,6 +345,9 @@ struct AttentionBuilder {
       scores = try op(product, query, key)
     } else if spelling.order == .transposed {
       scores = try op(MatMul(), swapLast(key, rank: scoreRank), swapLast(query, rank: scoreRank))
+    } else if spelling.columns == .segments {
+      let parts = try segments(of: key, axis: -1)
+      scores = try op(Concat(axis: -1), op(MatMul(), query, parts.0), op(MatMul(), query, parts.1))
     } else {
       scores = try op(MatMul(), query, key)
     }
@@ -229,10 +364,11 @@ struct AttentionBuilder {
     if spelling.softcap { scores = try times(op(Tanh(), times(scores, 0.25)), 4) }
     scores = try masked(scores)
     if spelling.flaw == .softcapAfterMask { scores = try op(Tanh(), scores) }
-    var softmax = Softmax()
-    softmax.axis = spelling.order == .transposed ? scoreRank - 2 : -1
-    if spelling.flaw == .otherAxis { softmax.axis = -2 }
-    var weights = try op(softmax, scores)
+    let axis = spelling.order == .transposed ? scoreRank - 2 : scoreRank - 1
+    var weights =
+      spelling.columns == .sink
+      ? try normalizedWithSink(scores)
+      : try normalized(scores, axis: spelling.flaw == .otherAxis ? scoreRank - 2 : axis)
     let bare = weights
     switch spelling.weights {
     case .identity: weights = try op(Identity(), weights)
@@ -240,8 +376,16 @@ struct AttentionBuilder {
     case .guarded: weights = try op(Where(), op(IsNaN(), weights), number(0), weights)
     case .headMask where scoreRank == 4:
       weights = try op(Mul(), weights, input("gate", [heads, 1, 1], [nil, nil, nil]))
+    case .guardedByEquality: weights = try op(Where(), op(Equal(), weights, weights), weights, number(0))
     case .scaled: weights = try times(weights, 0.5)
+    case .kept:
+      if let keptMask { weights = try op(Where(), op(Not(), keptMask), number(0), weights) }
+    case .keptRows:
+      weights = try op(Where(), oriented(input("rows", [queries, 1], ["sq", nil], .bool)), weights, number(0))
     default: break
+    }
+    if spelling.flaw == .keptByOther {
+      weights = try op(Where(), oriented(maskInput("by", .bool)), weights, number(0))
     }
     if spelling.flaw == .gated { weights = try op(Mul(), weights, oriented(maskInput("by", .float32))) }
     var output: Value
@@ -251,6 +395,11 @@ struct AttentionBuilder {
       output = try op(product, weights, value)
     } else if spelling.order == .transposed {
       output = try op(MatMul(), swapLast(value, rank: scoreRank), weights)
+    } else if spelling.columns == .segments {
+      let parts = try segments(of: value, axis: -2)
+      let pieces = try segments(of: weights, axis: -1)
+      output = try op(MatMul(), pieces.0, parts.0)
+      if spelling.flaw != .droppedSegment { output = try op(Add(), op(MatMul(), pieces.1, parts.1), output) }
     } else {
       output = try op(MatMul(), weights, value)
     }

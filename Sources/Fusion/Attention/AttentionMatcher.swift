@@ -185,6 +185,7 @@ struct AttentionMatcher {
     for (step, id) in score.steps {
       try form.apply(step, at: graph[id].label, keys: resolvedKeys, queries: queries, axes: axes)
     }
+    if let assumption = softmax.assumption { form.assumptions.append(assumption) }
     if !softmax.isStable { form.assumeExponentialsInRange() }
     var outputForm = OutputForm(of: second)
     for (step, id) in weights.steps {

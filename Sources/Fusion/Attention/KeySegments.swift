@@ -62,15 +62,7 @@ struct KeySegments {
   }
 
   private mutating func joinValues(_ sizes: [Dimension]) throws -> Bool {
-    var weights = Value(softmax.anchor)
-    var pieces = self.pieces(of: weights)
-    while pieces.isEmpty, let reader = graph.uses(of: weights).first?.node, graph.hasSingleUse(weights),
-      graph[reader].operation is Cast || graph[reader].operation is Identity || graph[reader].operation is Dropout
-    {
-      weights = Value(reader)
-      pieces = self.pieces(of: weights)
-    }
-    if pieces.isEmpty { return true }
+    guard let (weights, pieces) = cut() else { return true }
     guard pieces.count == sizes.count else { return false }
     var start = Dimension(0)
     for (piece, size) in zip(pieces, sizes) {
@@ -84,9 +76,30 @@ struct KeySegments {
     return true
   }
 
+  /// The weights that are cut apart, below steps that act on each weight alone, and their pieces.
+  private func cut() -> (weights: Value, pieces: [Piece])? {
+    var pending = [Value(softmax.anchor)]
+    var seen: Set<Value> = []
+    while let weights = pending.popLast(), seen.count < 32 {
+      guard seen.insert(weights).inserted else { continue }
+      let pieces = pieces(of: weights)
+      if !pieces.isEmpty { return (weights, pieces) }
+      for reader in graph.uses(of: weights).compactMap(\.node) {
+        switch graph[reader].operation {
+        case is Cast, is Identity, is Dropout, is Where, is Mul, is Div: pending.append(Value(reader))
+        default: continue
+        }
+      }
+    }
+    return nil
+  }
+
+  /// A stretch of the weights, where it begins, and the product that reads it.
+  private typealias Piece = (start: Dimension, weights: Value, value: Value, product: NodeID)
+
   /// Stretches of `weights` along the keys, in order, each with the product that reads it.
-  private func pieces(of weights: Value) -> [(start: Dimension, weights: Value, value: Value, product: NodeID)] {
-    var pieces: [(start: Dimension, weights: Value, value: Value, product: NodeID)] = []
+  private func pieces(of weights: Value) -> [Piece] {
+    var pieces: [Piece] = []
     for reader in Set(graph.uses(of: weights).compactMap(\.node)).sorted() {
       for index in graph[reader].outputs.indices {
         let part = Value(reader, index)

@@ -13,11 +13,17 @@ extension AxisTable {
     guard graph.info(of: sink).shape.dimensions?.count == column.count else {
       throw Reason("unknown-shape", "the rank of an operand is not known", node: graph[sink.node].label)
     }
+    var best: (value: LabelledValue, scale: Double, cost: Int)?
     for view in views(of: LabelledValue(value: sink, labels: column), in: graph) {
       let source = resolve(view.source)
       let others = source.labels.indices.filter { !Set(source.labels[$0]).isSubset(of: heads) }
-      if others.allSatisfy({ graph.isUniform(source.value, along: $0) }) { return (source, view.scale) }
+      guard others.allSatisfy({ graph.isUniform(source.value, along: $0) }) else { continue }
+      let labels = source.labels.indices.map { others.contains($0) ? [] : source.labels[$0] }
+      guard let plan = LayoutPlan(from: labels, to: [heads]) else { continue }
+      let cost = plan.cost + others.count
+      if cost < best?.cost ?? .max { best = (source, view.scale, cost) }
     }
+    if let best { return (best.value, best.scale) }
     throw Reason(
       "sink-not-per-head",
       "a column beside the scores takes weight, but it is not one number a head: \(graph.type(of: sink))",

@@ -9,13 +9,17 @@ import Tensors
 struct SizeUnification {
   private(set) var bindings: [String: Dimension] = [:]
 
-  /// - Parameter inputs: the symbols that may be replaced, those of the graph's inputs, each with its place among them.
-  mutating func collect(from graph: Graph, inputs: [String: Int]) {
-    for node in graph.nodes where SizeUnification.meets(node.operation) {
+  /// - Parameters:
+  ///   - inputs: the symbols that may be replaced, those of the graph's inputs, each with its place among them.
+  ///   - certainOnly: whether only sizes count that no broadcast could make meet.
+  mutating func collect(from graph: Graph, inputs: [String: Int], certainOnly: Bool = false) {
+    for node in graph.nodes {
+      if let concat = node.operation as? Concat { join(concat, node, in: graph, inputs: inputs) }
+      guard SizeUnification.meets(node.operation) else { continue }
       let shapes = node.inputs.compactMap { $0.flatMap { graph.info(of: $0).shape.dimensions } }
       guard shapes.count >= 2, shapes.count == node.inputs.count else { continue }
       let surplus = node.operation is MatMul ? 2 : 0
-      for (index, first) in shapes.enumerated() {
+      for (index, first) in shapes.enumerated() where !certainOnly {
         for second in shapes[(index + 1)...] {
           for (left, right) in zip(first.dropLast(surplus).reversed(), second.dropLast(surplus).reversed()) {
             unify(left, right, inputs: inputs)
@@ -25,6 +29,15 @@ struct SizeUnification {
       if node.operation is MatMul, shapes[0].count >= 2, shapes[1].count >= 2 {
         unify(shapes[0][shapes[0].count - 1], shapes[1][shapes[1].count - 2], inputs: inputs)
       }
+    }
+  }
+
+  /// What is concatenated agrees in all other axes.
+  private mutating func join(_ concat: Concat, _ node: Node, in graph: Graph, inputs: [String: Int]) {
+    let shapes = node.inputs.compactMap { $0.flatMap { graph.info(of: $0).shape.dimensions } }
+    guard let first = shapes.first, let axis = try? normalizedAxis(concat.axis, rank: first.count) else { return }
+    for shape in shapes.dropFirst() where shape.count == first.count {
+      for index in first.indices where index != axis { unify(first[index], shape[index], inputs: inputs) }
     }
   }
 
@@ -58,12 +71,7 @@ extension Graph {
   /// Infers all types with sizes that must be equal taken to be equal; returns the input types to restore, nil where nothing changed.
   mutating func unifySizes() -> [Value: TensorType]? {
     let declared = Dictionary(uniqueKeysWithValues: inputs.map { ($0.value, type(of: $0.value)) })
-    var symbols: [String: Int] = [:]
-    for port in inputs {
-      for dimension in type(of: port.value).shape.dimensions ?? [] {
-        for name in dimension.symbols.sorted() where symbols[name] == nil { symbols[name] = symbols.count }
-      }
-    }
+    let symbols = inputSymbols
     var changed = false
     for _ in 0..<3 {
       var unification = SizeUnification()
@@ -82,5 +90,43 @@ extension Graph {
       changed = true
     }
     return changed ? declared : nil
+  }
+
+  /// The symbols of the inputs' types, each with its place among them.
+  private var inputSymbols: [String: Int] {
+    var symbols: [String: Int] = [:]
+    for port in inputs {
+      for dimension in type(of: port.value).shape.dimensions ?? [] {
+        for name in dimension.symbols.sorted() where symbols[name] == nil { symbols[name] = symbols.count }
+      }
+    }
+    return symbols
+  }
+
+  /// Repeats queries, keys or values of the attentions `names` where a batch that was taken to be that of the others may be 1 in a run.
+  mutating func broadcastBatches(of names: Set<String>, pass: String) throws {
+    var certain = SizeUnification()
+    certain.collect(from: self, inputs: inputSymbols, certainOnly: true)
+    for node in Array(nodes) where node.operation is FlashAttention && names.contains(node.name) {
+      let operands = node.inputs.prefix(3).compactMap { $0 }
+      let batches = operands.map { info(of: $0).shape.dimensions?.first?.substituting(certain.bindings) }
+      guard operands.count == 3, Set(batches).count > 1 else { continue }
+      var repeated = operands
+      for index in operands.indices {
+        for other in operands.indices where batches[other] != batches[index] {
+          let first = try addConstant(Tensor(integers: [0], shape: [1]))
+          let ones = try addConstant(Tensor(integers: [1, 1, 1], shape: [3]))
+          let origin = Origin(passes: [pass])
+          let batch = try insert(
+            Gather(), [insert(ShapeOf(), [operands[other]], origin: origin), first], origin: origin)
+          let shape = try insert(Concat(axis: 0), [batch, ones], origin: origin)
+          repeated[index] = try insert(
+            Expand(), [repeated[index], shape], name: "\(node.name)/expand_\(index)_\(other)", origin: origin)
+        }
+      }
+      let inputs: [Value?] = repeated + Array(node.inputs.dropFirst(3))
+      let wide = try insert(node.operation, inputs, name: node.name, origin: node.origin)
+      try replaceUses(of: Value(node.id), with: wide)
+    }
   }
 }

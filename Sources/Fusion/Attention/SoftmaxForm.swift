@@ -18,6 +18,8 @@ struct SoftmaxForm {
   private(set) var nodes: [NodeID]
   /// The largest score subtracted before exponentials are taken, as in the softmax of every format; otherwise they may overflow or vanish.
   private(set) var isStable = true
+  /// What its being a softmax rests on.
+  private(set) var assumption: String?
   /// A further logit of every row: the scores' shape with size 1 along `axis`.
   private(set) var sink: Value?
 
@@ -31,8 +33,9 @@ struct SoftmaxForm {
     (self.axis, self.rank) = (axis, rank)
     nodes = core.nodes
     switch core.shift {
-    case .rowMaximum: isStable = true
+    case .rowMaximum: break
     case .none, .other: isStable = false
+    case .logarithm: assumption = "no row holds nothing but finite masked scores"
     }
     row = core.input
     takeShift(in: graph)
@@ -93,7 +96,7 @@ struct SoftmaxForm {
 
 /// The softmax itself: exp(x − shift) / Σ exp(x − shift), where the shift is the same for a whole row and cancels.
 private struct SoftmaxCore {
-  enum Shift { case none, rowMaximum, other }
+  enum Shift { case none, rowMaximum, logarithm, other }
 
   let input: Value
   let axis: Int
@@ -122,7 +125,7 @@ private struct SoftmaxCore {
     }
     guard inner.operation is Sub, let data = inner.inputs[0], let total = inner.inputs[1] else { return nil }
     if let sum = graph.rowReduction(total, as: ReduceLogSumExp.self), sum.source == data, sum.axes.count == 1 {
-      (input, axis, shift, nodes) = (data, sum.axes[0], .rowMaximum, sum.nodes + [inner.id, node.id])
+      (input, axis, shift, nodes) = (data, sum.axes[0], .logarithm, sum.nodes + [inner.id, node.id])
       return
     }
     var sum = graph.rowReduction(total, as: ReduceLogSum.self)

@@ -1,0 +1,158 @@
+import Fusion
+import GraphIR
+import Rewriting
+import TestSupport
+import Testing
+
+/// Ways to spell masks, sinks and segments of keys: what is found, and what is left alone.
+@Suite struct AttentionSpellingsTests {
+  private let pass = FlashAttentionFusionPass()
+
+  @Test func aColumnBesideTheScoresIsTheSinkOfEachHead() throws {
+    try expectRewrite(
+      pass,
+      """
+      graph "sinks" {
+        %0 = Parameter "q" : f32[2, 4, 6, 8]
+        %1 = Parameter "k" : f32[2, 4, 6, 8]
+        %2 = Parameter "v" : f32[2, 4, 6, 8]
+        %3 = Parameter "sink" : f32[4, 1, 1]
+        %4 = Transpose {perm = [0, 1, 3, 2]} (%1)
+        %5 = MatMul (%0, %4)
+        %6 = Constant : i64[4] = [2, 4, 6, 1]
+        %7 = Expand (%3, %6)
+        %8 = Concat {axis = -1} (%5, %7) : f32[2, 4, 6, 7]
+        %9 = Softmax (%8)
+        %10 = Constant : i64[1] = [0]
+        %11 = Constant : i64[1] = [-1]
+        %12 = Slice (%9, %10, %11, %11) : f32[2, 4, 6, 6]
+        %13 = MatMul (%12, %2)
+        return "y" %13
+      }
+      """,
+      to: """
+        graph "sinks" {
+          %0 = Parameter "q" : f32[2, 4, 6, 8]
+          %1 = Parameter "k" : f32[2, 4, 6, 8]
+          %2 = Parameter "v" : f32[2, 4, 6, 8]
+          %3 = Parameter "sink" : f32[4, 1, 1]
+          %4 = Constant : i64[2] = [1, 2]
+          %5 = Squeeze (%3, %4) : f32[4]
+          %6 = FlashAttention (%0, %1, %2, _, _, %5) : f32[2, 4, 6, 8]
+          return "y" %6
+        }
+        """)
+  }
+
+  /// Attention of inputs, with `mask` between scores %5 and %9, of as many queries as keys.
+  private func masked(_ mask: String, weights: String = "%10 = Softmax (%9)\n%11 = Identity (%10)") -> String {
+    """
+    graph {
+      %0 = Parameter "q" : f32[b, 4, s, 8]
+      %1 = Parameter "k" : f32[b, 4, s, 8]
+      %2 = Parameter "v" : f32[b, 4, s, 8]
+      %3 = Parameter "padding" : bool[b, 1, 1, s]
+      %4 = Transpose {perm = [0, 1, 3, 2]} (%1)
+      %5 = MatMul (%0, %4)
+      %low = Constant : f32[] = -1e+30
+      %hidden = Constant : f32[] = -inf
+      %zero = Constant : i64[] = 0
+      %one = Constant : i64[] = 1
+      %size = Shape (%0)
+      %two = Constant : i64[] = 2
+      %length = Gather (%size, %two)
+      %columns = Range (%zero, %length, %one)
+      %axis = Constant : i64[1] = [1]
+      %rows = Unsqueeze (%columns, %axis)
+      %seen = LessOrEqual (%columns, %rows)
+      \(mask)
+      \(weights)
+      %12 = MatMul (%11, %2)
+      return "y" %12
+    }
+    """
+  }
+
+  @Test func positionsAreReadOffMasks() throws {
+    let cases: [(mask: String, causal: String, window: [Int?]?, kind: String)] = [
+      ("%9 = Where (%seen, %5, %hidden)", "upperLeft", nil, "none"),
+      ("%9 = Where (%seen, %5, %low)", "upperLeft", nil, "none"),
+      (
+        "%6 = Constant : f32[] = 0.0\n%7 = Where (%seen, %6, %hidden)\n%9 = Add (%5, %7)", "upperLeft", nil, "none"
+      ),
+      ("%7 = And (%seen, %3)\n%9 = Where (%7, %5, %hidden)", "upperLeft", nil, "boolean"),
+      // Where padding hides the keys that causality leaves, all keys weigh alike: the fill must stay.
+      ("%7 = And (%seen, %3)\n%9 = Where (%7, %5, %low)", "none", nil, "boolean"),
+      (
+        "%6 = Sub (%rows, %two)\n%7 = GreaterOrEqual (%columns, %6)\n%8 = And (%seen, %7)\n%9 = Where (%8, %5, %hidden)",
+        "upperLeft", [2, nil], "none"
+      ),
+      (
+        "%6 = Sub (%rows, %columns)\n%7 = Abs (%6)\n%8 = LessOrEqual (%7, %two)\n%9 = Where (%8, %5, %hidden)", "none",
+        [2, 2], "none"
+      ),
+      ("%6 = LessOrEqual (%rows, %columns)\n%9 = Where (%6, %5, %hidden)", "none", [0, nil], "none"),
+      ("%6 = Add (%rows, %two)\n%7 = Less (%columns, %6)\n%9 = Where (%7, %5, %hidden)", "none", [nil, 1], "none"),
+    ]
+    for (mask, causal, window, kind) in cases {
+      var graph = try Graph(parsing: masked(mask))
+      let log = try FusionPipeline([pass]).run(on: &graph)
+      let attention = try #require(log.decisions.first?.attention, "\(mask)")
+      #expect(attention.causal == causal, "\(mask)")
+      #expect(attention.window == window, "\(mask)")
+      #expect(attention.mask == kind, "\(mask)")
+    }
+  }
+
+  @Test func refusalsSayWhy() throws {
+    let plain = "%9 = Identity (%5)"
+    let cases: [(text: String, decision: String)] = [
+      (
+        masked(
+          plain,
+          weights: "%6 = Constant : f32[] = 0.0\n%10 = Softmax (%9)\n%11 = Where (%3, %10, %6)"),
+        "declined weights-gated"
+      ),
+      (
+        masked("%6 = Constant : f32[] = -1.0\n%7 = Constant : f32[] = 1.0\n%9 = Clip (%5, %6, %7)"),
+        "declined scores-clamped"
+      ),
+      (
+        """
+        graph {
+          %0 = Parameter "x" : f32[b, s, 8]
+          %1 = Constant : f32[8, 2] = 0.5
+          %2 = MatMul (%0, %1)
+          %3 = Softmax (%2)
+          %4 = Constant : f32[2, 8] = 0.25
+          %5 = MatMul (%3, %4)
+          return "y" %5
+        }
+        """, "not-attention constant-keys"
+      ),
+      (
+        """
+        graph {
+          %0 = Parameter "q" : f32[2, 4, 6, 8]
+          %1 = Parameter "kt" : f32[2, 4, 8, 6]
+          %2 = Parameter "v" : f32[2, 4, 6, 8]
+          %3 = Parameter "column" : f32[2, 4, 6, 1]
+          %4 = MatMul (%0, %1)
+          %5 = Concat {axis = -1} (%4, %3)
+          %6 = Softmax (%5)
+          %7 = Constant : i64[1] = [0]
+          %8 = Constant : i64[1] = [-1]
+          %9 = Slice (%6, %7, %8, %8)
+          %10 = MatMul (%9, %2)
+          return "y" %10
+        }
+        """, "declined sink-not-per-head"
+      ),
+    ]
+    for (text, decision) in cases {
+      var graph = try Graph(parsing: text)
+      let log = try FusionPipeline([pass]).run(on: &graph)
+      #expect(log.decisions.map { "\($0.verdict.rawValue) \($0.reason?.code ?? "")" } == [decision])
+    }
+  }
+}
