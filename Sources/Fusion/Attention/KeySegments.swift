@@ -31,7 +31,8 @@ struct KeySegments {
           node.inputs.allSatisfy({ $0.flatMap { Segment($0, in: graph) } != nil })
         else { continue }
         return node.id
-      case is Add, is Sub, is Mul, is Div, is Where, is Max, is Min, is Clip, is Cast, is Tanh, is Identity:
+      case is Add, is Sum, is Sub, is Neg, is Mul, is Div, is Where, is Max, is Min, is Clip, is Cast, is Tanh,
+        is Identity:
         pending += node.inputs.compactMap { $0 }.filter { graph.info(of: $0).rank == softmax.rank }
       default: continue
       }
