@@ -89,7 +89,7 @@ public struct GridSample: GraphOperation {
     guard position.isFinite else { return [] }
     if mode == .nearest { position = position.rounded(.toNearestOrEven) }
     let (low, high) = alignsCorners ? (0.0, length - 1) : (-0.5, length - 0.5)
-    if padding == .border { position = min(max(position, 0), length - 1) }
+    if padding == .border && mode != .cubic { position = min(max(position, 0), length - 1) }
     if padding == .reflection && mode != .cubic { position = reflected(position, low, high) }
     position = min(max(position, -8), length + 8)
     let kernel = ResamplingKernel(isCubic: mode == .cubic, coefficient: -0.75, stretch: 1)

@@ -9,7 +9,7 @@ package func normalizedAxes(_ axes: [Int], rank: Int) throws -> [Int] {
 }
 
 /// The product of sizes that a file or an input gives. Throws where one is negative or the product overflows.
-func checkedProduct(_ sizes: [Int]) throws -> Int { try Tensor.elementCount(of: sizes, element: .uint8) }
+package func checkedProduct(_ sizes: [Int]) throws -> Int { try Tensor.elementCount(of: sizes, element: .uint8) }
 
 extension ValueInfo {
   /// The number of elements of a list of axes, sizes and the like, where it is known.

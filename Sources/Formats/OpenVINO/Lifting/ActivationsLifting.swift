@@ -28,6 +28,11 @@ extension LiftingRules {
         try lifting.add("HardSigmoid", [try lifting.input(0)], ["alpha": .float(alpha), "beta": .float(beta)])
       ]
     },
+    "Selu": { lifting in
+      guard let alpha = lifting.info(try lifting.input(1)).scalar, let gamma = lifting.info(try lifting.input(2)).scalar
+      else { throw Unliftable() }
+      return [try lifting.add("Selu", [try lifting.input(0)], ["alpha": .float(alpha), "gamma": .float(gamma)])]
+    },
     "PRelu": { lifting in
       let value = try lifting.input(0)
       var slope = try lifting.input(1)

@@ -44,11 +44,18 @@ extension LiftingRules {
       let element: ElementType = try lifting.attribute("destination_type")
       return [try lifting.add("Cast", [try lifting.input(0)], ["to": .element(element)])]
     },
-    "ConvertLike": operation("CastLike"),
+    "ConvertLike": operation("CastLike"), "Identity": operation("Identity"),
+    "BitwiseLeftShift": operation("BitShift", ["direction": .string("LEFT")]),
+    "BitwiseRightShift": operation("BitShift", ["direction": .string("RIGHT")]),
     "Floor": rounding("Floor"), "Ceiling": rounding("Ceil"),
     "Round": { lifting in
-      guard try lifting.attribute("mode", "half_to_even").lowercased() == "half_to_even" else { throw Unliftable() }
-      return [try lifting.add("Round", [try lifting.input(0)])]
+      let value = try lifting.input(0)
+      if try lifting.attribute("mode", "half_to_even").lowercased() == "half_to_even" {
+        return [try lifting.add("Round", [value])]
+      }
+      let half = try lifting.constant(0.5, like: value)
+      let magnitude = try lifting.add("Floor", [try lifting.add("Add", [try lifting.add("Abs", [value]), half])])
+      return [try lifting.add("Mul", [try lifting.add("Sign", [value]), magnitude])]
     },
     "IsFinite": { lifting in
       let value = try lifting.input(0)

@@ -36,6 +36,34 @@ extension LiftingRules {
       attributes["count_include_pad"] = .boolean(!(try lifting.attribute("exclude-pad", false)))
       return try lifting.window([try lifting.input(0)], as: "AveragePool", attributes)
     },
+    "DeformableConvolution": { lifting in
+      guard try lifting.attribute("bilinear_interpolation_pad", false) else { throw Unliftable() }
+      let inputs = [try lifting.input(0), try lifting.input(2), try lifting.input(1), nil, lifting.optionalInput(3)]
+      var attributes = try lifting.pads()
+      guard ["explicit", "notset"].contains(try lifting.attribute("auto_pad", "explicit").lowercased()) else {
+        throw Unliftable()
+      }
+      attributes["group"] = .integer(try lifting.attribute("group", 1))
+      attributes["offset_group"] = .integer(try lifting.attribute("deformable_group", 1))
+      for name in ["strides", "dilations"] { attributes[name] = .integers(try lifting.attribute(name)) }
+      return [try lifting.add("DeformConv", inputs, attributes)]
+    },
+    "AdaptiveAvgPool": { lifting in [try lifting.adaptivePool("ReduceMean")] },
+    "AdaptiveMaxPool": { lifting in
+      guard !lifting.readOutputs.contains(1) else { throw Unliftable() }
+      let greatest = try lifting.adaptivePool("ReduceMax")
+      let element = try lifting.attribute("index_element_type", ElementType.int64)
+      return [greatest, try lifting.cast(greatest, to: element)]
+    },
+    "GridSample": { lifting in
+      let modes = ["bilinear": "linear", "bicubic": "cubic", "nearest": "nearest"]
+      guard let mode = modes[try lifting.attribute("mode", "bilinear").lowercased()] else { throw Unliftable() }
+      let attributes: [String: AttributeValue] = [
+        "mode": .string(mode), "align_corners": .boolean(try lifting.attribute("align_corners", false)),
+        "padding_mode": .string(try lifting.attribute("padding_mode", "zeros").lowercased()),
+      ]
+      return [try lifting.add("GridSample", [try lifting.input(0), try lifting.input(1)], attributes)]
+    },
     "Interpolate": { lifting in try interpolate(&lifting) },
     "Col2Im": { lifting in
       var attributes = try lifting.pads()
@@ -102,6 +130,26 @@ extension Lifting {
       if !values.isEmpty { attributes[name] = .integers(values) }
     }
     return try addNode(name, inputs, attributes, outputs: outputs)
+  }
+
+  /// Input 0 brought to the spatial sizes of input 1: bin *i* of an axis goes from ⌊i·size/bins⌋ to ⌈(i + 1)·size/bins⌉.
+  fileprivate mutating func adaptivePool(_ reduction: String) throws -> Value {
+    var value = try input(0)
+    guard let sizes = info(value).shape.dimensions, sizes.count > 2 else { throw Unliftable() }
+    let bins = try integers(1)
+    try require(bins.count == sizes.count - 2, "\(bins.count) sizes for \(sizes.count - 2) spatial axes")
+    for (axis, count) in zip(sizes.indices.dropFirst(2), bins) {
+      guard let size = sizes[axis].constant, (1...4096).contains(count), (1...(1 << 32)).contains(size) else {
+        throw Unliftable()
+      }
+      let axes = try constant([axis])
+      let parts = try (0..<count).map { bin in
+        let part = try slice(value, axis: axis, from: bin * size / count, to: ((bin + 1) * size + count - 1) / count)
+        return try add(reduction, [part, axes], ["keepdims": .boolean(true)])
+      }
+      value = try add("Concat", parts, ["axis": .integer(axis)])
+    }
+    return value
   }
 
   fileprivate func pads() throws -> [String: AttributeValue] {

@@ -44,9 +44,21 @@ extension LiftingRules {
       ]
     },
     "ScatterUpdate": { lifting in
-      guard try lifting.integer(3) == 0 else { throw Unliftable() }
-      let coordinates = try lifting.add("Unsqueeze", [try lifting.indices(1), try lifting.constant([-1])])
-      return [try lifting.add("ScatterND", [try lifting.input(0), coordinates, try lifting.input(2)])]
+      let (data, indices, updates) = (try lifting.input(0), try lifting.indices(1), try lifting.input(2))
+      let rank = try lifting.rank(data)
+      let axis = try normalizedAxis(try lifting.integer(3), rank: rank)
+      let coordinates = try lifting.add("Unsqueeze", [indices, try lifting.constant([-1])])
+      if axis == 0 { return [try lifting.add("ScatterND", [data, coordinates, updates])] }
+      // With the axis in front, and those of the indices in front of the updates.
+      let count = try lifting.rank(indices)
+      let order = [axis] + (0..<rank).filter { $0 != axis }
+      let updated = Array(axis..<(axis + count))
+      let updateOrder = updated + (0..<(rank - 1 + count)).filter { !updated.contains($0) }
+      let moved = try lifting.add("Transpose", [data], ["perm": .integers(order)])
+      let movedUpdates = try lifting.add("Transpose", [updates], ["perm": .integers(updateOrder)])
+      let result = try lifting.add("ScatterND", [moved, coordinates, movedUpdates])
+      let back = Array(1...axis) + [0] + Array((axis + 1)..<rank)
+      return [try lifting.add("Transpose", [result], ["perm": .integers(back)])]
     },
     "NonZero": { lifting in
       let indices = try lifting.add("NonZero", [try lifting.input(0)])

@@ -40,5 +40,32 @@ extension LiftingRules {
       let epsilon: Double = try lifting.attribute("epsilon")
       return [try lifting.add("BatchNormalization", operands, ["epsilon": .float(epsilon)])]
     },
+    "NormalizeL2": { lifting in
+      let epsilon: Double = try lifting.attribute("eps")
+      let combines = try lifting.attribute("eps_mode", "add").lowercased() == "max" ? "Max" : "Add"
+      return [try lifting.dividedByNorm(over: try lifting.indices(1), epsilon, combining: combines)]
+    },
+    "GRN": { lifting in
+      [try lifting.dividedByNorm(over: try lifting.constant([1]), try lifting.attribute("bias"), combining: "Add")]
+    },
+    "LRN": { lifting in
+      guard try lifting.integers(1) == [1] else { throw Unliftable() }
+      let attributes: [String: AttributeValue] = [
+        "alpha": .float(try lifting.attribute("alpha")), "beta": .float(try lifting.attribute("beta")),
+        "bias": .float(try lifting.attribute("bias")), "size": .integer(try lifting.attribute("size")),
+      ]
+      return [try lifting.add("LRN", [try lifting.input(0)], attributes)]
+    },
   ]
+}
+
+extension Lifting {
+  /// Input 0 over the root of the sum of its squares, with which `epsilon` is combined first.
+  fileprivate mutating func dividedByNorm(over axes: Value, _ epsilon: Double, combining: String) throws -> Value {
+    let data = try input(0)
+    let attributes: [String: AttributeValue] = ["keepdims": .boolean(true), "noop_with_empty_axes": .boolean(true)]
+    let squares = try add("ReduceSum", [try add("Mul", [data, data]), axes], attributes)
+    let norm = try add("Sqrt", [try add(combining, [squares, try constant(epsilon, like: data)])])
+    return try add("Div", [data, norm])
+  }
 }

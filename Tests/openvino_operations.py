@@ -1,0 +1,254 @@
+"""Runs models of one OpenVINO operation each on OpenVINO and on flashfuse, which must agree.
+
+    python Tests/openvino_operations.py --flashfuse .build/debug/flashfuse
+
+Skipped, saying so, where the Python package openvino is missing (Scripts/requirements.txt names it).
+"""
+
+import argparse
+import importlib.util
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import numpy
+
+TOLERANCE = 1e-4
+
+flashfuse_path = ""
+random = numpy.random.default_rng(7)
+
+
+def floats(*shape: int) -> numpy.ndarray:
+    return random.normal(size=shape).astype(numpy.float32)
+
+
+def integers(low: int, high: int, *shape: int) -> numpy.ndarray:
+    return random.integers(low, high, size=shape, dtype=numpy.int32)
+
+
+def boxes(count: int) -> numpy.ndarray:
+    """Returns boxes within [0, 12] as left, top, right, bottom."""
+    corners = random.uniform(0, 8, size=(count, 2))
+    return numpy.concatenate([corners, corners + random.uniform(1, 4, size=(count, 2))], axis=1).astype(numpy.float32)
+
+
+def recurrent(gates: int, directions: int | None, biases: int | None = None) -> list[numpy.ndarray]:
+    """Returns weights, recurrent weights and biases of 3 units over 4 features."""
+    lead = () if directions is None else (directions,)
+    return [floats(*lead, gates * 3, 4), floats(*lead, gates * 3, 3), floats(*lead, (biases or gates) * 3)]
+
+
+def cases() -> dict:
+    """Returns the cases by name: a builder of one operation from its inputs, and those; constants are lists."""
+    from openvino import opset4, opset15 as ops
+
+    lengths = numpy.array([5, 3], numpy.int32)
+
+    def sequence(gates, states, directions, biases=None):
+        return [floats(2, 5, 4), *(floats(2, directions, 3) for _ in range(states)), lengths] + [
+            weights.tolist() for weights in recurrent(gates, directions, biases)
+        ]
+
+    def cell(gates, states, biases=None):
+        return [floats(2, 4), *(floats(2, 3) for _ in range(states))] + [
+            weights.tolist() for weights in recurrent(gates, None, biases)
+        ]
+
+    image = floats(2, 4, 6, 6)
+    table = floats(5, 3)
+    bags = integers(0, 5, 6)
+    scores = random.uniform(size=(1, 2, 8)).astype(numpy.float32)
+    sorted_rows = numpy.sort(floats(2, 6), axis=1)
+    ties = numpy.array([0.5, 1, 2, 2, 3.5], numpy.float32)
+    return {
+        "LSTMSequence": (lambda *x: ops.lstm_sequence(*x, 3, "forward"), sequence(4, 2, 1)),
+        "LSTMSequence both": (lambda *x: ops.lstm_sequence(*x, 3, "bidirectional"), sequence(4, 2, 2)),
+        "LSTMCell": (lambda *x: ops.lstm_cell(*x, 3), cell(4, 2)),
+        "GRUSequence": (lambda *x: ops.gru_sequence(*x, 3, "reverse"), sequence(3, 1, 1)),
+        "GRUSequence reset": (
+            lambda *x: ops.gru_sequence(*x, 3, "forward", linear_before_reset=True), sequence(3, 1, 1, 4)
+        ),
+        "GRUCell": (lambda *x: ops.gru_cell(*x, 3), cell(3, 1)),
+        "GRUCell reset": (lambda *x: ops.gru_cell(*x, 3, linear_before_reset=True), cell(3, 1, 4)),
+        "RNNSequence": (lambda *x: ops.rnn_sequence(*x, 3, "bidirectional"), sequence(1, 1, 2)),
+        "RNNCell": (lambda *x: ops.rnn_cell(*x, 3, ["relu"], [], []), cell(1, 1)),
+        "DFT": (ops.dft, [floats(3, 4, 5, 2), [1, -1]]),
+        "DFT sized": (ops.dft, [floats(3, 4, 5, 2), [0, 2], [4, 3]]),
+        "IDFT": (ops.idft, [floats(3, 4, 5, 2), [1, 2]]),
+        "RDFT": (ops.rdft, [floats(3, 4, 6), [1, -1]]),
+        "RDFT sized": (ops.rdft, [floats(3, 4, 6), [2], [4]]),
+        "IRDFT": (ops.irdft, [floats(3, 4, 4, 2), [1, 2]]),
+        "IRDFT odd": (ops.irdft, [floats(3, 4, 4, 2), [2], [5]]),
+        "STFT": (lambda *x: ops.stft(*x, True), [floats(2, 20), floats(8), 8, 3]),
+        "STFT frames first": (lambda *x: ops.stft(*x, False), [floats(20), floats(8), 8, 3]),
+        "Eye": (lambda *x: ops.eye(*x, "f32"), [3, 4, 1]),
+        "SpaceToDepth": (lambda x: ops.space_to_depth(x, "blocks_first", 2), [image]),
+        "SpaceToDepth depth first": (lambda x: ops.space_to_depth(x, "depth_first", 3), [image]),
+        "SpaceToBatch": (ops.space_to_batch, [image, [1, 1, 2, 3], [0, 0, 1, 0], [0, 0, 1, 3]]),
+        "BatchToSpace": (ops.batch_to_space, [floats(12, 2, 3, 4), [1, 1, 2, 3], [0, 0, 1, 0], [0, 0, 0, 2]]),
+        "ShuffleChannels": (lambda x: ops.shuffle_channels(x, 1, 2), [image]),
+        "ExtractImagePatches": (
+            lambda x: ops.extract_image_patches(x, [3, 2], [2, 1], [1, 2], "same_upper"), [image]
+        ),
+        "ExtractImagePatches valid": (
+            lambda x: ops.extract_image_patches(x, [3, 3], [2, 2], [1, 1], "valid"), [image]
+        ),
+        "ReverseSequence": (lambda *x: ops.reverse_sequence(*x, 0, 1), [floats(2, 5, 3), lengths]),
+        "SliceScatter": (ops.slice_scatter, [floats(4, 6), floats(4, 2), [1], [5], [2], [1]]),
+        "Bucketize": (lambda *x: ops.bucketize(*x, "i64", True), [ties, [1, 2, 3]]),
+        "Bucketize left": (lambda *x: ops.bucketize(*x, "i32", False), [ties, [1, 2, 3]]),
+        "SearchSorted": (ops.search_sorted, [sorted_rows, sorted_rows[:, ::2].copy()]),
+        "SearchSorted right": (lambda *x: ops.search_sorted(*x, True), [sorted_rows, sorted_rows[:, ::2].copy()]),
+        "SearchSorted one list": (ops.search_sorted, [ties, floats(2, 3)]),
+        "EmbeddingBagPackedSum": (ops.embedding_bag_packed_sum, [table, integers(0, 5, 2, 3), floats(2, 3)]),
+        "EmbeddingBagPacked mean": (lambda *x: ops.embedding_bag_packed(*x, reduction="mean"), [table, integers(0, 5, 2, 3)]),
+        "EmbeddingBagOffsetsSum": (
+            ops.embedding_bag_offsets_sum, [table, bags, numpy.array([0, 2, 2], numpy.int32), numpy.int32(1), floats(6)]
+        ),
+        "EmbeddingSegmentsSum": (
+            ops.embedding_segments_sum,
+            [table, bags, numpy.array([0, 0, 2, 2, 2, 3], numpy.int32), numpy.int32(5), numpy.int32(2), floats(6)],
+        ),
+        "EmbeddingSegmentsSum empty": (
+            ops.embedding_segments_sum, [table, bags, numpy.array([0, 0, 2, 2, 2, 3], numpy.int32), numpy.int32(5)]
+        ),
+        "Unique": (lambda x: ops.unique(x, None, True, "i32", "i64"), [integers(0, 4, 3, 4)]),
+        "Unique axis": (lambda x: ops.unique(x, ops.constant(1), True), [integers(0, 2, 2, 6)]),
+        "ROIAlign": (
+            lambda *x: ops.roi_align(*x, 2, 3, 2, 0.5, "avg", "asymmetric"),
+            [image, boxes(3), numpy.array([0, 1, 1], numpy.int32)],
+        ),
+        "ROIAlign half pixel": (
+            lambda *x: ops.roi_align(*x, 2, 2, 0, 0.5, "avg", "half_pixel"),
+            [image, boxes(3), numpy.array([0, 1, 1], numpy.int32)],
+        ),
+        "ROIAlign offset": (
+            lambda *x: ops.roi_align(*x, 2, 2, 2, 0.5, "max", "half_pixel_for_nn"),
+            [image, boxes(3), numpy.array([0, 1, 1], numpy.int32)],
+        ),
+        "NonMaxSuppression": (
+            lambda *x: ops.non_max_suppression(*x),
+            [boxes(8)[None], scores, numpy.int64(3), numpy.float32(0.2), numpy.float32(0.3)],
+        ),
+        "NonMaxSuppression by class": (
+            lambda *x: ops.non_max_suppression(*x, box_encoding="center", sort_result_descending=False),
+            [boxes(8)[None], scores, numpy.int64(3), numpy.float32(0.2), numpy.float32(0.3)],
+        ),
+        "GatherTree": (
+            ops.gather_tree,
+            [
+                numpy.array([[[1, 2, 3]], [[4, 5, 6]], [[7, 9, 8]]], numpy.int32),
+                numpy.array([[[0, 0, 0]], [[0, 1, 1]], [[2, 1, 2]]], numpy.int32),
+                numpy.array([3], numpy.int32), numpy.int32(5),
+            ],
+        ),
+        "CTCGreedyDecoderSeqLen": (
+            lambda *x: ops.ctc_greedy_decoder_seq_len(*x), [floats(2, 6, 4), numpy.array([6, 4], numpy.int32), numpy.int32(1)]
+        ),
+        "FakeQuantize": (
+            lambda *x: ops.fake_quantize(*x, 16), [3 * floats(2, 4, 3), [[[-1.0]]], [[[2.0]]], [[[-1.5]]], [[[3.0]]]]
+        ),
+        "FakeQuantize channels": (
+            lambda *x: ops.fake_quantize(*x, 256),
+            [3 * floats(2, 3), [[-1.0, -2, -3]], [[2.0, 2, 3]], [[-1.0, -2, -3]], [[2.0, 2, 3]]],
+        ),
+        "NormalizeL2": (lambda *x: ops.normalize_l2(*x, 1e-2, "add"), [image, [1]]),
+        "NormalizeL2 max": (lambda *x: ops.normalize_l2(*x, 3.0, "max"), [image, [2, 3]]),
+        "GRN": (lambda x: ops.grn(x, 0.5), [image]),
+        "LRN": (lambda *x: ops.lrn(*x, 0.5, 0.75, 2, 3), [image, [1]]),
+        "Selu": (ops.selu, [image, numpy.float32(1.5).tolist(), numpy.float32(1.1).tolist()]),
+        "BitwiseLeftShift": (ops.bitwise_left_shift, [integers(0, 9, 4), integers(0, 4, 4)]),
+        "BitwiseRightShift": (ops.bitwise_right_shift, [integers(0, 900, 4), integers(0, 4, 4)]),
+        "AdaptiveAvgPool": (ops.adaptive_avg_pool, [image, [4, 3]]),
+        "AdaptiveMaxPool": (lambda *x: ops.relu(ops.adaptive_max_pool(*x, "i32").output(0)), [image, [4, 6]]),
+        "DeformableConvolution": (
+            lambda *x: ops.deformable_convolution(
+                x[0], x[1], x[2], [1, 1], [1, 1], [1, 1], [1, 1], x[3], deformable_group=2, bilinear_interpolation_pad=True
+            ),
+            [image, floats(2, 36, 6, 6), floats(3, 4, 3, 3), random.uniform(size=(2, 18, 6, 6)).astype(numpy.float32)],
+        ),
+        "GridSample": (
+            lambda *x: ops.grid_sample(*x, {"align_corners": False, "mode": "bilinear", "padding_mode": "zeros"}),
+            [image, random.uniform(-1.2, 1.2, size=(2, 3, 5, 2)).astype(numpy.float32)],
+        ),
+        "GridSample cubic": (
+            lambda *x: ops.grid_sample(*x, {"align_corners": True, "mode": "bicubic", "padding_mode": "border"}),
+            [image, random.uniform(-1.2, 1.2, size=(2, 3, 5, 2)).astype(numpy.float32)],
+        ),
+        "Interpolate sizes": (
+            lambda *x: opset4.interpolate(*x, "linear_onnx", "sizes", [0], [0], "align_corners"),
+            [image, [9, 4], [1.0, 1.0], [2, 3]],
+        ),
+        "ScatterUpdate": (ops.scatter_update, [floats(4, 3, 2), numpy.array([2, 0], numpy.int32), floats(4, 2, 2), [1]]),
+        "Roll": (ops.roll, [floats(4, 3), [1, -2], [0, 1]]),
+        "Round": (lambda x: ops.round(x, "half_away_from_zero"), [numpy.array([-1.5, 0.5, 2.5, 0.3], numpy.float32)]),
+    }
+
+
+class OpenVINOOperations(unittest.TestCase):
+    def compare(self, build, inputs):
+        import openvino
+
+        parameters, arguments, arrays = [], [], {}
+        for value in inputs:
+            if isinstance(value, (numpy.ndarray, numpy.generic)):
+                name = f"input{len(parameters)}"
+                parameter = openvino.opset15.parameter(value.shape, value.dtype, name=name)
+                parameter.output(0).tensor.set_names({name})
+                parameters.append(parameter)
+                arguments.append(parameter)
+                arrays[name] = numpy.asarray(value)
+            else:
+                array = numpy.asarray(value)
+                narrow = numpy.float32 if array.dtype.kind == "f" else numpy.int64
+                arguments.append(openvino.opset15.constant(array.astype(narrow)))
+        built = build(*arguments)
+        outputs = built.outputs() if hasattr(built, "outputs") else [built]
+        for index, output in enumerate(outputs):
+            output.tensor.set_names({f"output{index}"})
+        model = openvino.Model(outputs, parameters, "operation")
+        compiled = openvino.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        expected = compiled(arrays)
+        with tempfile.TemporaryDirectory() as name:
+            folder = pathlib.Path(name)
+            openvino.save_model(model, folder / "model.xml", compress_to_fp16=False)
+            numpy.savez(folder / "inputs.npz", **arrays)
+            command = [flashfuse_path, "run", folder / "model.xml", "--inputs", folder / "inputs.npz"]
+            done = subprocess.run(
+                [*map(str, command), "--outputs", str(folder / "outputs.npz")], capture_output=True, text=True, timeout=300
+            )
+            self.assertEqual(done.returncode, 0, done.stderr)
+            actual = numpy.load(folder / "outputs.npz")
+            for index, output in enumerate(compiled.outputs):
+                self.check(expected[output], actual[f"output{index}"])
+
+    def check(self, expected: numpy.ndarray, actual: numpy.ndarray):
+        # OpenVINO gives results of unknown length as long as they can be, with -1 behind the last.
+        if expected.shape != actual.shape and expected.ndim == 2 and expected.shape[1] == actual.shape[1] == 3:
+            self.assertTrue((expected[len(actual):] == -1).all())
+            expected = expected[: len(actual)]
+        self.assertEqual(expected.shape, actual.shape)
+        self.assertEqual(expected.dtype, actual.dtype)
+        numpy.testing.assert_allclose(actual, expected, rtol=TOLERANCE, atol=TOLERANCE)
+
+
+def main() -> None:
+    global flashfuse_path
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--flashfuse", required=True)
+    options, rest = parser.parse_known_args()
+    if importlib.util.find_spec("openvino") is None:
+        print("skipped: the Python package openvino is missing")
+        return
+    flashfuse_path = options.flashfuse
+    for name, (build, inputs) in cases().items():
+        test = lambda self, build=build, inputs=inputs: self.compare(build, inputs)
+        setattr(OpenVINOOperations, f"test {name}", test)
+    unittest.main(argv=[sys.argv[0], *rest])
+
+
+if __name__ == "__main__":
+    main()
