@@ -43,7 +43,7 @@ def recurrent(gates: int, directions: int | None, biases: int | None = None) -> 
 
 def cases() -> dict:
     """Returns the cases by name: a builder of one operation from its inputs, and those; constants are lists."""
-    from openvino import opset4, opset15 as ops
+    from openvino import opset15 as ops
 
     lengths = numpy.array([5, 3], numpy.int32)
 
@@ -126,7 +126,7 @@ def cases() -> dict:
             [image, boxes(3), numpy.array([0, 1, 1], numpy.int32)],
         ),
         "ROIAlign offset": (
-            lambda *x: ops.roi_align(*x, 2, 2, 2, 0.5, "max", "half_pixel_for_nn"),
+            lambda *x: ops.roi_align(*x, 2, 2, 2, 0.5, "avg", "half_pixel_for_nn"),
             [image, boxes(3), numpy.array([0, 1, 1], numpy.int32)],
         ),
         "NonMaxSuppression": (
@@ -178,9 +178,9 @@ def cases() -> dict:
             lambda *x: ops.grid_sample(*x, {"align_corners": True, "mode": "bicubic", "padding_mode": "border"}),
             [image, random.uniform(-1.2, 1.2, size=(2, 3, 5, 2)).astype(numpy.float32)],
         ),
-        "Interpolate sizes": (
-            lambda *x: opset4.interpolate(*x, "linear_onnx", "sizes", [0], [0], "align_corners"),
-            [image, [9, 4], [1.0, 1.0], [2, 3]],
+        "Interpolate": (
+            lambda *x: ops.interpolate(*x[:2], "linear_onnx", "sizes", [0], [0], "align_corners", axes=x[2]),
+            [image, [9, 4], [2, 3]],
         ),
         "ScatterUpdate": (ops.scatter_update, [floats(4, 3, 2), numpy.array([2, 0], numpy.int32), floats(4, 2, 2), [1]]),
         "Roll": (ops.roll, [floats(4, 3), [1, -2], [0, 1]]),

@@ -101,6 +101,13 @@ struct AttentionForm {
       if !masks.isEmpty { maskedScore = max(maskedScore, bound) }
       if !biases.isEmpty { biases = [.bounded(biases, below: bound)] }
       assumptions.append("scores before the mask are above \(bound)")
+    case .rounded(let rounding):
+      guard biases.isEmpty, masks.isEmpty else {
+        throw Reason(
+          "scores-clamped", "masked scores are quantised, and so raised to at least \(rounding.range.lowerBound)",
+          node: node, hint: "quantise the product, not the masked scores")
+      }
+      assumptions.append(rounding.assumption(about: "scores"))
     }
   }
 

@@ -22,6 +22,7 @@ struct OutputForm {
     switch step {
     case .scaled(let factor): scale *= factor
     case .guarded: form.guardsNaN = true
+    case .rounded(let rounding): form.assumptions.append(rounding.assumption(about: "weights"))
     case .multiplied(let factor, let inverted):
       let factor = axes.resolve(factor)
       guard !factor.holds(keys) else {

@@ -18,6 +18,7 @@ enum ScoreStep {
   /// Lowered to at most a bound.
   case lowered(to: Double)
   case negated
+  case rounded(Rounding)
 }
 
 /// The way from the first product to the softmax.
@@ -74,7 +75,7 @@ struct ScoreWalk {
       collapseBroadcastRow(from: scores.labels, to: source)
       if var path = path(to: source, depth: depth + 1) {
         path.steps += steps.map { ($0, node.id) }
-        path.nodes.append(node.id)
+        path.nodes += Rounding(node, in: graph)?.nodes ?? [node.id]
         path.labels[scores.value] = scores.labels
         return path
       }
@@ -172,6 +173,9 @@ struct ScoreWalk {
       return [(steps, source)]
     case is Tanh: return operands[0].map { [([.tanh], $0)] } ?? []
     case is Neg: return operands[0].map { [([.negated], $0)] } ?? []
+    case is DequantizeLinear, is FakeQuantize:
+      guard let rounding = Rounding(node, in: graph) else { return [] }
+      return [([.rounded(rounding)], LabelledValue(value: rounding.source, labels: labels))]
     default: return []
     }
   }

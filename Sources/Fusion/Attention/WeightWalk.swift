@@ -9,6 +9,7 @@ enum WeightStep {
   case multiplied(by: LabelledValue, inverted: Bool)
   /// NaN put to 0.
   case guarded
+  case rounded(Rounding)
   /// All put to 0 where `condition` is `hidden`.
   case kept(by: LabelledValue, hidden: Bool)
 }
@@ -115,6 +116,10 @@ struct WeightWalk {
       }
       let condition = LabelledValue(value: inputs[0], labels: axes.labels(of: shape, broadcastTo: weights.labels))
       return (.kept(by: condition, hidden: kept == 2), result, [node.id])
+    case is QuantizeLinear, is FakeQuantize:
+      let last = node.operation is FakeQuantize ? node : graph.uses(of: Value(node.id)).first?.node.map { graph[$0] }
+      guard let last, let rounding = Rounding(last, in: graph), rounding.source == weights.value else { return nil }
+      return (.rounded(rounding), LabelledValue(value: Value(last.id), labels: weights.labels), rounding.nodes)
     default:
       return nil
     }

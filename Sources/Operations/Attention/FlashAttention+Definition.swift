@@ -27,9 +27,9 @@ extension FlashAttention {
     try require(sinks.map { $0.count == heads } ?? true, "there must be one sink a query head")
     try require(lengths.map { $0.count == batch } ?? true, "there must be one length a batch entry")
 
-    var output = [Double](repeating: 0, count: batch * heads * queries * valueSize)
-    var row = [Double](repeating: 0, count: keys)
-    for b in 0..<batch {
+    var output = try zeros([batch, heads, queries, valueSize])
+    var row = try zeros([keys])
+    for b in 0..<(output.isEmpty ? 0 : batch) {
       for h in 0..<heads {
         let source = b * keyHeads + h / max(heads / max(keyHeads, 1), 1)
         for i in 0..<queries {

@@ -43,7 +43,7 @@ public struct CausalConvWithState: GraphOperation {
     conv.group = data.shape[1]
     var result = try conv.evaluate(Operands([whole, weights, inputs.optional(2)]))[0]
     if activation != .none { result = try Swish().evaluate(Operands([result]))[0] }
-    let last = (data.shape[2]..<whole.shape[2]).map { $0 }
-    return [result, try AxisSelection(whole, axis: 2, indices: last).selected()]
+    let bounds = [data.shape[2], whole.shape[2], 2].map { Tensor([Int64($0)]) }
+    return [result] + (try Slice().evaluate(Operands([whole, bounds[0], bounds[1], bounds[2]])))
   }
 }

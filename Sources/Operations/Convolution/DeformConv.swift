@@ -65,8 +65,8 @@ public struct DeformConv: GraphOperation {
     )
     let kernel = ResamplingKernel(isCubic: false, coefficient: 0, stretch: 1)
     let shape = [data.shape[0], channels, taps, positions]
-    var columns = [Double](repeating: 0, count: try Tensor.elementCount(of: shape, element: .float64))
-    for place in 0..<(data.shape[0] * offsetGroups * taps * positions) {
+    var columns = try zeros(shape)
+    for place in 0..<(positions * data.shape[0] * offsetGroups * taps) {
       let (sample, position) = (place / positions, place % positions)
       let (entry, tap) = (sample / taps, sample % taps)
       var sources = [(offset: 0, weight: mask.map { $0[place] } ?? 1)]

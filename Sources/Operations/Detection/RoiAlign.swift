@@ -63,7 +63,7 @@ public struct RoiAlign: GraphOperation {
     let (channels, height, width) = (data.shape[1], data.shape[2], data.shape[3])
     let shape = [images.count, channels, outputHeight, outputWidth]
     let (values, corners) = (try data.doubles(), try regions.doubles())
-    var result = [Double](repeating: 0, count: try Tensor.elementCount(of: shape, element: .float64))
+    var result = try zeros(shape)
     for (region, image) in images.enumerated() where !result.isEmpty {
       let edges = corners[(region * 4)..<(region * 4 + 4)].map {
         $0 * spatialScale - (coordinates == .halfPixel ? 0.5 : 0)

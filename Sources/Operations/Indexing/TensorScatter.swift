@@ -41,6 +41,7 @@ public struct TensorScatter: GraphOperation {
     let (size, length) = (past.shape[axis], expected[axis])
     try require(
       update.shape == expected && length <= size, "an update of shape \(update.shape) does not fit \(past.shape)")
+    guard past.count > 0 else { return [past] }
     let starts = try inputs.optional(2)?.listedIntegers() ?? Array(repeating: 0, count: past.shape[0])
     try require(
       starts.count == past.shape[0]

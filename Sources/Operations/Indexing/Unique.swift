@@ -32,7 +32,7 @@ public struct Unique: GraphOperation {
     let numbers = data.element == .bool ? try convert(data, to: .uint8) : data
     let groups = try Grouping(data: numbers, axis: axis, sorted: sorted).dispatch(on: numbers.element)
     let first = groups.map { $0[0] }
-    var inverse = [Int](repeating: 0, count: data.shape[axis])
+    var inverse = [Int](repeating: 0, count: groups.reduce(0) { $0 + $1.count })
     for (number, group) in groups.enumerated() {
       for slice in group { inverse[slice] = number }
     }
@@ -50,7 +50,7 @@ public struct Unique: GraphOperation {
       let size = data.shape[axis]
       let inner = product(data.shape[(axis + 1)...])
       let outer = data.count == 0 ? 0 : data.count / (size * inner)
-      try require(size <= Int(Int32.max), "an axis of \(size) elements is too long")
+      try require(size <= max(data.count, 1 << 20), "an axis of \(size) slices without elements is too long")
       return try data.withElements(as: Scalar.self) { values in
         func compare(_ left: Int, _ right: Int) -> Int {
           for block in 0..<outer {

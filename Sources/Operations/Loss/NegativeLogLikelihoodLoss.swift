@@ -34,7 +34,7 @@ public struct NegativeLogLikelihoodLoss: GraphOperation {
       input.rank >= 2 && target.shape == [input.shape[0]] + input.shape[2...],
       "targets \(target.shape) don't fit \(input.shape)")
     let classes = input.shape[1]
-    let weights = try inputs.optional(2)?.doubles() ?? Array(repeating: 1, count: classes)
+    let weights = try inputs.optional(2)?.doubles() ?? zeros([classes]).map { $0 + 1 }
     try require(weights.count == classes, "there must be one weight a class")
     let (values, targets) = (try input.doubles(), try target.integers())
     let inner = product(input.shape[2...])

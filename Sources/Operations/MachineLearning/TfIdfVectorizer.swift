@@ -48,7 +48,7 @@ public struct TfIdfVectorizer: GraphOperation {
     let values = try data.integers()
     let length = data.shape[data.rank - 1]
     let shape = data.shape.dropLast() + [width]
-    var result = [Float](repeating: 0, count: try Tensor.elementCount(of: Array(shape), element: .float32))
+    var result = try zeros(Array(shape)).map { Float($0) }
     let lengths = max(minimumLength, 1)..<(max(maximumLength, minimumLength, 1) + 1)
     for (row, start) in stride(from: 0, to: values.count, by: max(length, 1)).enumerated() {
       for size in lengths where size <= length {

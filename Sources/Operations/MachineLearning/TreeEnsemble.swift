@@ -56,7 +56,7 @@ public struct TreeEnsemble: GraphOperation {
     let shape = [data.shape[0], targetCount]
     let width = data.shape[1]
     let values = try data.doubles()
-    _ = try Tensor.elementCount(of: shape, element: .float64)
+    guard try !zeros(shape).isEmpty else { return [try Tensor(element: data.element, shape: shape) { _ in }] }
     let rows = try (0..<data.shape[0]).map { row -> [Double] in
       let features = values[(row * width)..<((row + 1) * width)]
       var found = [[Double]](repeating: [], count: targetCount)

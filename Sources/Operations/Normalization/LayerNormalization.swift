@@ -59,7 +59,7 @@ struct Standardization: RealComputation {
   var centers = true
 
   func run<Scalar: RealScalar>(_ type: Scalar.Type) throws -> (result: Tensor, mean: Tensor, inverseDeviation: Tensor) {
-    var means = [Scalar.Number](repeating: .zero, count: groups)
+    var means = try zeros([groups]).map { Scalar.Number($0) }
     var inverses = means
     let result = try input.withElements(as: Scalar.self) { values in
       try Tensor.filled(Scalar.self, input.shape) { result in

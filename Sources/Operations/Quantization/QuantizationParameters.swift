@@ -32,11 +32,75 @@ func centered(_ tensor: Tensor, zeroPoint: Tensor?, axis: Int) throws -> Tensor 
 
 /// `values` (32-bit floats) over `scale`, rounded to even, plus `zeroPoint`, kept within the range of `element`.
 func quantized(_ values: Tensor, scale: Tensor, zeroPoint: Tensor?, to element: ElementType) throws -> Tensor {
-  var result = try Round().evaluate(Operands([try Div().evaluate(values, try convert(scale, to: .float32))]))[0]
-  if let zeroPoint { result = try Add().evaluate(result, try convert(zeroPoint, to: .float32)) }
   let range = try quantizedRange(of: element)
-  let bounds = (Tensor(scalar: Float(range.lowerBound)), Tensor(scalar: Float(range.upperBound)))
-  return try convert(try Clip().evaluate(Operands([result, bounds.0, bounds.1]))[0], to: element)
+  let point = try zeroPoint.map { try convert($0, to: .float32) } ?? Tensor(scalar: Float(0))
+  let operands = [values, try convert(scale, to: .float32), point]
+  let shape = try broadcastShape(operands.map(\.shape))
+  let plan = try BroadcastPlan(operands.map(\.shape), to: shape)
+  return try Quantization(
+    operands: operands, shape: shape, plan: plan, low: Float(range.lowerBound), high: Float(range.upperBound)
+  ).dispatch(on: element)
+}
+
+private struct Quantization: NumberComputation {
+  let operands: [Tensor]
+  let shape: [Int]
+  let plan: BroadcastPlan
+  let low: Float
+  let high: Float
+
+  func run<Scalar: NumberScalar>(_ type: Scalar.Type) throws -> Tensor {
+    try operands[0].withElements(as: Float.self) { values in
+      try operands[1].withElements(as: Float.self) { scales in
+        try operands[2].withElements(as: Float.self) { points in
+          try Tensor.filled(Scalar.self, shape) { result in
+            let steps = plan.steps
+            plan.forEachRun { start, value, scale, point in
+              for i in 0..<plan.runLength {
+                let quotient = values[value &+ i &* steps.0] / scales[scale &+ i &* steps.1]
+                let shifted = quotient.rounded(.toNearestOrEven) + points[point &+ i &* steps.2]
+                result[start &+ i] = Scalar(number: .init(double: Double(min(max(shifted, low), high))))
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+/// `tensor` less its zero point, times `factors` (32-bit floats).
+func dequantized(_ tensor: Tensor, factors: Tensor, zeroPoint: Tensor?) throws -> Tensor {
+  let point = try zeroPoint.map { try convert($0, to: .int32) } ?? Tensor(scalar: Int32(0))
+  let operands = [tensor, factors, point]
+  let shape = try broadcastShape(operands.map(\.shape))
+  let plan = try BroadcastPlan(operands.map(\.shape), to: shape)
+  return try Dequantization(operands: operands, shape: shape, plan: plan).dispatch(on: tensor.element)
+}
+
+private struct Dequantization: NumberComputation {
+  let operands: [Tensor]
+  let shape: [Int]
+  let plan: BroadcastPlan
+
+  func run<Scalar: NumberScalar>(_ type: Scalar.Type) throws -> Tensor {
+    try operands[0].withElements(as: Scalar.self) { values in
+      try operands[1].withElements(as: Float.self) { factors in
+        try operands[2].withElements(as: Int32.self) { points in
+          try Tensor.filled(Float.self, shape) { result in
+            let steps = plan.steps
+            plan.forEachRun { start, value, factor, point in
+              for i in 0..<plan.runLength {
+                let number = Int32(truncatingIfNeeded: values[value &+ i &* steps.0].number.wrapped)
+                let centered = number &- points[point &+ i &* steps.2]
+                result[start &+ i] = Float(centered) * factors[factor &+ i &* steps.1]
+              }
+            }
+          }
+        }
+      }
+    }
+  }
 }
 
 private func quantizedRange(of element: ElementType) throws -> ClosedRange<Int> {

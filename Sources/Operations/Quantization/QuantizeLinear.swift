@@ -63,12 +63,10 @@ public struct DequantizeLinear: GraphOperation {
     func parameter(_ tensor: Tensor) throws -> Tensor {
       try broadcastParameter(tensor, to: input.shape, axis: axis, blockSize: blockSize)
     }
-    var wide = try convert(input, to: .int32)
-    if let zeroPoint = inputs.optional(2) {
-      wide = try Sub().evaluate(wide, try convert(try parameter(zeroPoint), to: .int32))
-    }
-    let factors = try convert(try parameter(scale), to: .float32)
-    return [try convert(try Mul().evaluate(try convert(wide, to: .float32), factors), to: element ?? scale.element)]
+    try require(input.element.isInteger, "quantised integers were expected, found \(input.element.rawValue)")
+    let result = try dequantized(
+      input, factors: try convert(try parameter(scale), to: .float32), zeroPoint: try inputs.optional(2).map(parameter))
+    return [try convert(result, to: element ?? scale.element)]
   }
 }
 

@@ -19,8 +19,8 @@ extension RandomOperation {
   public func evaluate(_ inputs: Operands<Tensor>) throws -> [Tensor] {
     let shape = try inputs[0].listedIntegers()
     var generator = SplitMix64(seed: UInt64(bitPattern: Int64(seed)))
-    let count = try Tensor.elementCount(of: shape, element: .float64)
-    return [try Tensor(doubles: (0..<count).map { _ in next(&generator) }, element: element, shape: shape)]
+    let numbers = try zeros(shape).map { _ in next(&generator) }
+    return [try Tensor(doubles: numbers, element: element, shape: shape)]
   }
 }
 

@@ -71,9 +71,9 @@ public struct LinearAttention: GraphOperation {
         isNeeded == (inputs.optional(index) != nil), "input \(index) does not go with '\(updateRule.rawValue)'")
       return try inputs.optional(index).map { try operand($0, sizes) }
     }
-    let queries = try operand(query, [queryHeads * keySize])
-    let keys = try operand(key, [keyHeads * keySize])
-    let values = try operand(value, [keyHeads * valueSize])
+    let queries = try operand(query, [checkedProduct([queryHeads, keySize])])
+    let keys = try operand(key, [checkedProduct([keyHeads, keySize])])
+    let values = try operand(value, [checkedProduct([keyHeads, valueSize])])
     let isGated = updateRule == .gated || updateRule == .gatedDelta
     let decay = try gate(4, isNeeded: isGated, [keyHeads, keyHeads * keySize])
     let isDelta = updateRule == .delta || updateRule == .gatedDelta
@@ -81,10 +81,9 @@ public struct LinearAttention: GraphOperation {
     let scale = scale == 0 ? 1 / Double(keySize).squareRoot() : scale
     let past = inputs.optional(3)
     if let past { try require(past.shape == stateShape, "a state of shape \(stateShape) was expected") }
-    let stateCount = try Tensor.elementCount(of: stateShape, element: .float64)
-    var state = try past?.doubles() ?? Array(repeating: 0, count: stateCount)
-    var result = [Double](repeating: 0, count: try Tensor.elementCount(of: shape, element: .float64))
-    for entry in 0..<batch {
+    var state = try past?.doubles() ?? zeros(stateShape)
+    var result = try zeros(shape)
+    for entry in 0..<(result.isEmpty && state.isEmpty ? 0 : batch) {
       for row in (entry * length)..<((entry + 1) * length) {
         for head in 0..<keyHeads {
           let start = (entry * keyHeads + head) * keySize * valueSize

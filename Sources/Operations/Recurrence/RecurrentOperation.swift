@@ -80,25 +80,26 @@ extension RecurrentOperation {
     let (length, batch, features) = (data.shape[0], data.shape[1], data.shape[2])
     let cells = try RecurrentCell.cells(of: self, inputs, features: features, directions: directionCount)
     let hidden = cells[0].hiddenSize
-    let lengths = try inputs.optional(4)?.integers() ?? Array(repeating: length, count: batch)
-    try require(
-      lengths.count == batch && lengths.allSatisfy { (0...length).contains($0) },
-      "there must be \(batch) lengths of at most \(length), found \(lengths.prefix(8))")
     let stateShape = [directionCount, batch, hidden]
     let initial = try Self.stateInputs.map { index -> [Double] in
       guard let given = try inputs.optional(index).map(lengthFirst) else {
-        return Array(repeating: 0, count: try checkedProduct(stateShape))
+        return try zeros(stateShape)
       }
       try require(given.shape == stateShape, "a state of shape \(stateShape) was expected, found \(given.shape)")
       return try given.doubles()
     }
-    let values = try data.doubles()
     let allShape = [length, directionCount, batch, hidden]
-    var all = [Double](repeating: 0, count: try Tensor.elementCount(of: allShape, element: .float64))
+    var all = try zeros(allShape)
     var last = initial
+    let values = try data.doubles()
+    // Without units there is nothing to compute, however many sequences there may be.
+    let lengths = try hidden == 0 ? [] : inputs.optional(4)?.integers() ?? Array(repeating: length, count: batch)
+    try require(
+      (lengths.count == batch || hidden == 0) && lengths.allSatisfy { (0...length).contains($0) },
+      "there must be \(batch) lengths of at most \(length), found \(lengths.prefix(8))")
     for (direction, cell) in cells.enumerated() {
       let isReverse = recurrence.direction == .reverse || direction == 1
-      for entry in 0..<batch {
+      for entry in lengths.indices {
         let place = (direction * batch + entry) * hidden
         var states = initial.map { Array($0[place..<(place + hidden)]) }
         for step in 0..<lengths[entry] {
@@ -139,10 +140,10 @@ struct RecurrentCell {
   ) throws -> [RecurrentCell] {
     let recurrentWeights = try inputs[2]
     let hidden = recurrentWeights.shape.last ?? 0
-    let rows = try checkedProduct([Operation.gateCount, hidden])
+    try require(hidden <= 1 << 24, "a layer of \(hidden) units is too large")
+    let rows = Operation.gateCount * hidden
     func parameter(_ tensor: Tensor?, _ shape: [Int], _ name: String) throws -> [Double] {
-      let count = try checkedProduct(shape)
-      guard let tensor else { return Array(repeating: 0, count: count) }
+      guard let tensor else { return try zeros(shape) }
       try require(tensor.shape == shape, "\(name) of shape \(shape) were expected, found \(tensor.shape)")
       return try tensor.doubles()
     }

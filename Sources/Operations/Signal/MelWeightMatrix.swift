@@ -41,7 +41,7 @@ public struct MelWeightMatrix: GraphOperation {
       try require(bin >= 0 && bin < Double(rows), "the edges of the bands lie beyond the spectrum")
       return Int(bin)
     }
-    var weights = [Double](repeating: 0, count: try Tensor.elementCount(of: [rows, bands], element: .float64))
+    var weights = try zeros([rows, bands])
     for band in 0..<bands {
       let (left, middle, right) = (middles[band], middles[band + 1], middles[band + 2])
       try require(left <= middle && middle <= right, "the upper edge of the bands lies below the lower one")

@@ -25,7 +25,7 @@ extension WindowOperation {
 
   public func evaluate(_ inputs: Operands<Tensor>) throws -> [Tensor] {
     let size = try inputs[0].scalarInteger()
-    try require((0...(1 << 28)).contains(size), "\(size) is no size of a window")
+    try require((0...(1 << 24)).contains(size), "\(size) is no size of a window")
     let turn = 2 * Double.pi / Double(max(isPeriodic ? size : size - 1, 1))
     let points = (0..<size).map { point in
       Self.factors.enumerated().reduce(0) { $0 + $1.element * cos(turn * Double(point * $1.offset)) }

@@ -47,6 +47,13 @@ extension Tensor {
   }
 }
 
+/// Zeros, one for each element of `shape`. Throws where there would be more than can be worked with.
+func zeros(_ shape: [Int]) throws -> [Double] {
+  let count = try Tensor.elementCount(of: shape, element: .float64)
+  try require(count <= 1 << 31, "\(shape) has too many elements to be computed one by one")
+  return Array(repeating: 0, count: count)
+}
+
 /// As many unknown sizes as `rank`; unranked where it is nil.
 func unknownShape(rank: Int?) -> Shape { Shape(rank.map { Array(repeating: Dimension.unknown, count: $0) }) }
 

@@ -14,6 +14,14 @@ extension ONNXLiftingRule {
       node.attributes["coordinate_transformation_mode"] = .string("output_half_pixel")
       return nil
     },
+    ONNXLiftingRule("FlexAttention", domain: "ai.onnx.preview") { node, graph in
+      let operands = try (0..<3).map { try node.required($0) }
+      guard let headSize = graph.type(of: operands[0]).shape.dimensions?.last?.constant, headSize > 0 else {
+        throw ModelError.unsupported("FlexAttention of heads of an unknown size")
+      }
+      let scale = try node.number("scale") ?? 1 / Double(headSize).squareRoot()
+      return [try node.insert("FlashAttention", operands, ["scale": .float(scale)], in: &graph)]
+    },
     ONNXLiftingRule("OptionalHasElement") { node, graph in
       [try graph.addConstant(Tensor(scalar: node.input(0) != nil), origin: node.origin)]
     },

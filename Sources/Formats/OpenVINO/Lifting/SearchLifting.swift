@@ -40,6 +40,8 @@ extension LiftingRules {
     },
     "ROIAlign": { lifting in
       var regions = try lifting.input(1)
+      // The greatest of interpolated values there, of weighted elements here.
+      guard try lifting.attribute("mode", "avg") == "avg" else { throw Unliftable() }
       let alignment = try lifting.attribute("aligned_mode", "asymmetric")
       // Here the regions too may lie half an element off.
       if alignment == "half_pixel" {
@@ -50,7 +52,7 @@ extension LiftingRules {
         try lifting.add(
           "RoiAlign", [try lifting.input(0), regions, try lifting.indices(2)],
           [
-            "coordinate_transformation_mode": .string(mode), "mode": .string(try lifting.attribute("mode")),
+            "coordinate_transformation_mode": .string(mode), "mode": .string("avg"),
             "output_height": .integer(try lifting.attribute("pooled_h")),
             "output_width": .integer(try lifting.attribute("pooled_w")),
             "sampling_ratio": .integer(try lifting.attribute("sampling_ratio")),
