@@ -11,6 +11,7 @@ public enum AttributeValue: Hashable, Sendable {
   case strings([String])
   case element(ElementType)
   case tensor(Tensor)
+  case graph(Graph)
   /// Text of a format that does not say what it means (XML): each attribute reads it as its own type.
   case text(String)
 }
@@ -37,10 +38,15 @@ public struct Attribute<Op: GraphOperation>: Sendable {
 }
 
 private func mismatch(_ value: AttributeValue, _ expected: String) -> ModelError {
-  .invalid("\(expected) was expected, found \(value.summary)")
+  AttributeValue.mismatch(value, expected)
 }
 
 extension AttributeValue {
+  /// The error that `value` is of another kind than what was `expected`.
+  static func mismatch(_ value: AttributeValue, _ expected: String) -> ModelError {
+    .invalid("\(expected) was expected, found \(value.summary)")
+  }
+
   /// The value in a few words, for messages.
   public var summary: String {
     switch self {
@@ -53,6 +59,7 @@ extension AttributeValue {
     case .strings(let values): "\(values.prefix(8))"
     case .element(let element): element.rawValue
     case .tensor(let tensor): "a tensor \(tensor.element.rawValue)\(tensor.shape)"
+    case .graph(let graph): "a graph of \(graph.nodeCount) nodes"
     }
   }
 }

@@ -17,7 +17,8 @@ extension Graph {
       try require(
         outputs <= most, "\(descriptor.name) gives \(most) result\(most == 1 ? "" : "s") at most, not \(outputs)")
     }
-    let results = try infer(operation, inputs, id: id, outputs: outputs)
+    var operation = operation
+    let results = try infer(&operation, inputs, id: id, outputs: outputs)
     slots.append(Node(id: id, operation: operation, inputs: inputs, outputs: results, name: name, origin: origin))
     uses.append(Array(repeating: [], count: results.count))
     for (index, input) in inputs.enumerated() {
@@ -50,7 +51,16 @@ extension Graph {
   /// Adds an input that answers to `names`.
   @discardableResult
   public mutating func addInput(_ names: [String], _ type: TensorType, origin: Origin = .none) throws -> Value {
-    let value = try insert(Parameter(type: type), [], name: names.first ?? "", origin: origin)
+    try addInput(names, ValueInfo(type), origin: origin)
+  }
+
+  /// Adds an input that answers to `names`.
+  ///
+  /// - Parameter info: its type; for an input of a subgraph also what is known of its contents.
+  @discardableResult
+  public mutating func addInput(_ names: [String], _ info: ValueInfo, origin: Origin = .none) throws -> Value {
+    let value = try insert(Parameter(type: info.type), [], name: names.first ?? "", origin: origin)
+    try setInput(value.node, info)
     inputs.append(Port(names: names, value: value))
     return value
   }
@@ -97,7 +107,7 @@ extension Graph {
     replaced[new] = replaced[old] ?? old
   }
 
-  /// Removes every node that no output depends on; inputs stay.
+  /// Removes every node that no output depends on, in the graphs inside nodes, too; inputs stay.
   public mutating func removeUnused() {
     var isLive = areLive()
     for input in inputs { isLive[input.value.node.index] = true }
@@ -110,22 +120,35 @@ extension Graph {
         uses[index][output].removeAll { use in use.node.map { !isLive[$0.index] } ?? false }
       }
     }
+    for owner in subgraphOwners { changeSubgraphs(of: owner) { $0.removeUnused() } }
   }
 
   /// The operations' inference once more, front to back, after `change` has given inputs other types.
   ///
   /// Used to bind symbols: node handles stay as they are.
   public mutating func reinfer(inputTypes: [Value: TensorType]) throws {
-    for (value, type) in inputTypes where self[value.node].operation is Parameter {
-      slots[value.node.index]?.operation = Parameter(type: type)
+    for (value, type) in inputTypes where contains(value.node) && type != self.type(of: value) {
+      try setInput(value.node, ValueInfo(type))
     }
     for id in topologicalOrder() {
       let node = self[id]
+      if node.operation is Parameter { continue }
+      var operation = node.operation
       let results = try locating(node.label) {
-        try infer(node.operation, node.inputs, id: id, outputs: node.outputs.count)
+        try infer(&operation, node.inputs, id: id, outputs: node.outputs.count)
       }
+      if operation is any SubgraphOperation { slots[id.index]?.operation = operation }
       slots[id.index]?.outputs = results
     }
+  }
+
+  /// Gives the input `id` a type, and contents where they are known.
+  mutating func setInput(_ id: NodeID, _ info: ValueInfo) throws {
+    guard self[id].operation is Parameter else { return }
+    var named = info
+    try named.nameUnknowns("?\(scope)\(id.index).0")
+    slots[id.index]?.operation = Parameter(type: named.type)
+    slots[id.index]?.outputs = [named]
   }
 
   /// Replaces every operation with what `change` makes of it, inputs included, and infers all types again.
@@ -134,7 +157,11 @@ extension Graph {
   package mutating func mapOperations(_ change: (any GraphOperation) throws -> any GraphOperation) throws {
     for index in slots.indices {
       guard let node = slots[index] else { continue }
-      slots[index]?.operation = try locating(node.label) { try change(node.operation) }
+      let operation = try locating(node.label) { try change(node.operation) }
+      slots[index]?.operation = operation
+      if let input = operation as? Parameter, input.type != node.outputs.first?.type {
+        try setInput(node.id, ValueInfo(input.type))
+      }
     }
     try reinfer(inputTypes: [:])
   }
@@ -158,19 +185,27 @@ extension Graph {
     }
   }
 
+  /// What `operation` gives; one that has graphs of its own is told what is known of its inputs.
   private func infer(
-    _ operation: any GraphOperation, _ inputs: [Value?], id: NodeID, outputs: Int?
+    _ operation: inout any GraphOperation, _ inputs: [Value?], id: NodeID, outputs: Int?
   ) throws -> [ValueInfo] {
     let known = Operands(inputs.map { $0.map(info) })
-    var results = try operation.infer(known)
-    fold(operation, known, into: &results)
+    var results: [ValueInfo]
+    if var owner = operation as? any SubgraphOperation {
+      for index in owner.subgraphs.indices { owner.subgraphs[index].scope = "\(scope)\(id.index)_\(index)." }
+      results = try owner.bind(known)
+      operation = owner
+    } else {
+      results = try operation.infer(known)
+      fold(operation, known, into: &results)
+    }
     if let outputs {
       // A node may leave out trailing results, and name more of them than inference of an unknown operation gives.
       results = Array(results.prefix(outputs))
       results += Array(repeating: .unknown, count: outputs - results.count)
     }
     for output in results.indices {
-      let label = "?\(id.index).\(output)"
+      let label = "?\(scope)\(id.index).\(output)"
       try results[output].nameUnknowns(label)
     }
     return results

@@ -40,6 +40,9 @@ extension Graph {
           "\(node.label): the stored type \(stored.type) is not the inferred \(fresh.type)")
       }
     }
+    for owner in subgraphOwners {
+      for graph in subgraphs(of: owner) { try locating(self[owner].label) { try graph.verify() } }
+    }
   }
 
   private func hasCycle() -> Bool {

@@ -27,6 +27,8 @@ public struct Graph: Sendable {
   var uses: [[[Use]]] = []
   /// For a value that took over another's users, that other value: write-back gives it the other's name in the file.
   public internal(set) var replaced: [Value: Value] = [:]
+  /// What the names of unknown sizes begin with, so that those of a subgraph are no others' of the model; empty for a whole model.
+  var scope = ""
 
   public init(name: String = "") { self.name = name }
 

@@ -33,18 +33,7 @@ extension CompositeOperation {
     let values = try (0..<inputs.count).map { index in
       try inputs.optional(index).map { try graph.addConstant($0) }
     }
-    let results = try decompose(values, in: &graph)
-    var computed: [Value: Tensor] = [:]
-    func tensor(_ value: Value) throws -> Tensor {
-      if let known = computed[value] ?? graph.info(of: value).constant { return known }
-      throw ModelError.invalid("a decomposition reads a value before it is computed")
-    }
-    for id in graph.topologicalOrder() {
-      let node = graph[id]
-      if node.operation is Constant { continue }
-      let outputs = try node.operation.evaluate(Operands(try node.inputs.map { try $0.map(tensor) }))
-      for (index, output) in outputs.enumerated() { computed[Value(id, index)] = output }
-    }
-    return try results.map(tensor)
+    for value in try decompose(values, in: &graph) { graph.addOutput([], value) }
+    return try graph.evaluate([])
   }
 }

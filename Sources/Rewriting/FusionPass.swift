@@ -8,7 +8,8 @@ public protocol FusionPass: Sendable {
 
   /// Rewrites `graph` and returns one decision for every place it looked at.
   ///
-  /// A place that can't be fused is a decision with a reason, not an error; an error leaves `graph` in any state.
+  /// A place that can't be fused is a decision with a reason, not an error; an error leaves `graph` in any state. Graphs inside
+  /// operations are not the pass's concern: it is run on each of them, too.
   func run(on graph: inout Graph) throws -> [FusionDecision]
 }
 
@@ -48,7 +49,7 @@ public struct FusionPipeline: Sendable {
     return result
   }
 
-  /// Runs every pass on `graph`, removes what is no longer used, and returns what was decided.
+  /// Runs every pass on `graph` and the graphs inside it, removes what is no longer used, and returns what was decided.
   ///
   /// Every decision and every pass is also a debug line of the logger `flashfuse.fusion`, worded as people who grep the logs
   /// of Ascend's graph engine know them.
@@ -58,7 +59,7 @@ public struct FusionPipeline: Sendable {
     log.switchedOff = switchedOff
     for pass in passes {
       var draft = graph
-      let decisions = try pass.run(on: &draft)
+      let decisions = try pass.runThroughout(&draft)
       graph = draft
       let fused = decisions.count { $0.verdict == .fused }
       let declined = decisions.count { $0.verdict == .declined }

@@ -22,6 +22,8 @@ extension GraphOperation {
         try attribute.write(&operation, .element(.float64))
       case .tensor(let tensor) where tensor.element.isFloatingPoint:
         try attribute.write(&operation, .tensor(try tensor.promotedToDoublePrecision()))
+      case .graph(let graph):
+        try attribute.write(&operation, .graph(try graph.promotedToDoublePrecision()))
       default: break
       }
     }

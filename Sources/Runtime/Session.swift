@@ -29,14 +29,13 @@ public final class Session {
   public let graph: Graph
   public let options: Options
   let workers: Workers
-  private let weights = WeightCache()
-  private var arena: TensorArena?
-  private var plans: [[TensorType?]: ExecutionPlan] = [:]
+  private let plans: PlanCache
 
   public init(_ graph: Graph, options: Options = Options()) {
     self.graph = graph
     self.options = options
     workers = Workers(count: options.threads ?? Workers.defaultCount)
+    plans = PlanCache(graph, weights: WeightCache(), workers: workers)
   }
 
   /// The number of threads in use.
@@ -63,33 +62,13 @@ public final class Session {
   /// The same, telling `observer` of every node that has run.
   package func run(_ inputs: [String: Tensor], observer: (any ExecutionObserver)?) throws -> Result {
     let ordered = try order(inputs)
-    let plan = try plan(for: ordered.map { $0?.type })
-    let limit = options.memoryLimit ?? Self.machineMemory
-    let (outputs, statistics) = try plan.run(
-      ordered, in: try arena(for: plan, limit: limit), on: workers, memoryLimit: limit, observer: observer)
+    let (outputs, statistics) = try plans.run(
+      ordered, memoryLimit: options.memoryLimit ?? Self.machineMemory, observer: observer)
     return Result(outputs: outputs, statistics: statistics)
   }
 
   /// The plan for inputs of these types, made when first asked for.
-  public func plan(for types: [TensorType?]) throws -> ExecutionPlan {
-    if let known = plans[types] { return known }
-    let plan = try ExecutionPlan(graph, inputTypes: types, weights: weights, workers: workers)
-    plans[types] = plan
-    return plan
-  }
-
-  /// Memory for the values of a run, kept from run to run.
-  private func arena(for plan: ExecutionPlan, limit: Int) throws -> TensorArena {
-    if let arena, arena.byteCount >= plan.arenaByteCount { return arena }
-    guard plan.arenaByteCount <= limit else {
-      throw ModelError.unsupported(
-        "needs \(plan.arenaByteCount) bytes for values, more than the memory limit of \(limit)")
-    }
-    arena = nil
-    let arena = try TensorArena(byteCount: plan.arenaByteCount)
-    self.arena = arena
-    return arena
-  }
+  public func plan(for types: [TensorType?]) throws -> ExecutionPlan { try plans.plan(for: types) }
 
   /// How many plans were made.
   var planCount: Int { plans.count }

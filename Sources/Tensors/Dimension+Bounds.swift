@@ -1,6 +1,6 @@
 extension Dimension {
   /// The marker of symbols that stand for contents of unknown sign, not for sizes.
-  static let contentPrefix = "?v"
+  package static let contentPrefix = "?v"
 
   /// How many `min`, `max`, … `lowerBound` looks into, one after the other.
   private static let depthLimit = 4

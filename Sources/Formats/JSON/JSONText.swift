@@ -42,6 +42,7 @@ enum JSONText {
         ("shape", "[\(tensor.shape.map { String($0) }.joined(separator: ", "))]"),
         ("data", "[\(try tensor.words().map { number($0) }.joined(separator: ", "))]"),
       ])
+    case .graph(let graph): json(graph.text(.complete))
     }
   }
 }

@@ -25,7 +25,7 @@ extension Graph: CustomStringConvertible {
   /// the outputs need them, then what no output needs. Sizes of which nothing is known are numbered `?0`, `?1` … likewise.
   public func text(_ options: GraphTextOptions = GraphTextOptions()) -> String {
     var printer = GraphPrinter(graph: self, options: options)
-    return printer.print()
+    return printer.print() + "\n"
   }
 
   /// Inputs in their order, then what the outputs depend on in the order in which it is needed, then all other nodes.
@@ -61,11 +61,14 @@ private struct GraphPrinter {
   let order: [NodeID]
   let numbers: [NodeID: Int]
   let inputNames: [NodeID: [String]]
+  /// What stands before every line but the first.
+  let indentation: String
   var unknownSizes: [String: Dimension] = [:]
 
-  init(graph: Graph, options: GraphTextOptions) {
+  init(graph: Graph, options: GraphTextOptions, indentation: String = "") {
     self.graph = graph
     self.options = options
+    self.indentation = indentation
     (order, numbers) = graph.numberedOrder()
     inputNames = Dictionary(graph.inputs.map { ($0.value.node, $0.names) }) { first, _ in first }
   }
@@ -76,7 +79,7 @@ private struct GraphPrinter {
     for output in graph.outputs {
       lines.append("  return \(output.names.map { TextForm.quote($0) + " " }.joined())\(reference(output.value))")
     }
-    return lines.joined(separator: "\n") + "\n}\n"
+    return (lines + ["}"]).joined(separator: "\n\(indentation)")
   }
 
   private mutating func line(_ node: Node) -> String {
@@ -91,7 +94,13 @@ private struct GraphPrinter {
       return text + " : " + TextForm.literal(constant.tensor, limit: options.constantLimit)
     }
     let attributes = descriptor.setAttributes(of: node.operation).map { name, value in
-      "\(name) = \(TextForm.literal(value, limit: options.constantLimit))"
+      guard case .graph(let subgraph) = value else {
+        return "\(name) = \(TextForm.literal(value, limit: options.constantLimit))"
+      }
+      var printer = GraphPrinter(graph: subgraph, options: options, indentation: indentation + "  ")
+      swap(&printer.unknownSizes, &unknownSizes)
+      defer { swap(&printer.unknownSizes, &unknownSizes) }
+      return "\(name) = \(printer.print())"
     }
     if !attributes.isEmpty { text += " {\(attributes.joined(separator: ", "))}" }
     if !descriptor.inputs.isEmpty {

@@ -13,6 +13,9 @@ public struct GraphParser: Sendable {
   public func parse(_ text: String) throws -> Graph {
     var statement = StatementParser(scanner: TextScanner(text), registry: registry)
     try statement.parseGraph()
+    guard statement.scanner.isAtEnd() else {
+      throw statement.scanner.failure(expected: "nothing more after the graph")
+    }
     return statement.graph
   }
 }
@@ -23,10 +26,16 @@ private struct StatementParser {
   var graph = Graph()
   var nodes: [String: NodeID] = [:]
   var count = 0
+  /// How many graphs this one is inside of.
+  let depth: Int
 
-  init(scanner: TextScanner, registry: OperationRegistry) {
+  /// Graphs inside graphs are read recursively.
+  private static let depthLimit = 32
+
+  init(scanner: TextScanner, registry: OperationRegistry, depth: Int = 0) {
     self.scanner = scanner
     self.registry = registry
+    self.depth = depth
   }
 
   mutating func parseGraph() throws {
@@ -43,7 +52,6 @@ private struct StatementParser {
         throw scanner.failure(expected: "'%', 'return' or '}'")
       }
     }
-    guard scanner.isAtEnd() else { throw scanner.failure(expected: "nothing more after the graph") }
   }
 
   private mutating func names() throws -> [String] {
@@ -132,13 +140,24 @@ private struct StatementParser {
       guard seen.insert(name).inserted else { throw scanner.failure("'\(name)' is given twice", at: start) }
       try scanner.expect("=")
       let valueStart = scanner.skipSpaces()
-      let value = try scanner.attributeValue()
+      let value = try scanner.peek("graph") ? .graph(subgraph()) : scanner.attributeValue()
       do {
         try attribute.write(&operation, value)
       } catch let error as ModelError {
         throw scanner.failure(error.message, at: valueStart)
       }
     }
+  }
+
+  /// The graph that comes next, which an operation runs.
+  private mutating func subgraph() throws -> Graph {
+    guard depth < Self.depthLimit else {
+      throw scanner.failure("graphs are nested more than \(Self.depthLimit) deep", at: scanner.skipSpaces())
+    }
+    var inner = StatementParser(scanner: scanner, registry: registry, depth: depth + 1)
+    try inner.parseGraph()
+    scanner = inner.scanner
+    return inner.graph
   }
 
   private mutating func inputs() throws -> [Value?] {

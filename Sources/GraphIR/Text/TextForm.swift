@@ -28,6 +28,7 @@ enum TextForm {
     case .strings(let strings): list(strings.map(quote))
     case .element(let element): element.rawValue
     case .tensor(let tensor): literal(tensor, limit: limit)
+    case .graph(let graph): graph.text(GraphTextOptions(constantLimit: limit))
     }
   }
 

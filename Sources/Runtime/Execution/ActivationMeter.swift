@@ -7,7 +7,7 @@ struct ActivationMeter {
   private(set) var live: Int
   private(set) var peak: Int
   private(set) var peakScratch = 0
-  private let limit: Int
+  let limit: Int
   private let arena: TensorArena
 
   /// Of `arena`, `planned` bytes are in use throughout.
@@ -21,6 +21,12 @@ struct ActivationMeter {
     guard overflow || total > limit else { return }
     throw ModelError.unsupported(
       "needs \(overflow ? "too many" : String(total)) bytes for values, more than the memory limit of \(limit)")
+  }
+
+  /// Counts what was alive at most inside of a node beside what is alive around it.
+  mutating func noteInside(_ statistics: RunStatistics) {
+    peak = max(peak, live + statistics.activationBytes)
+    noteScratch(statistics.scratchBytes)
   }
 
   mutating func noteScratch(_ bytes: Int) { peakScratch = max(peakScratch, bytes) }

@@ -1,3 +1,4 @@
+import Foundation
 import GraphIR
 import Tensors
 
@@ -8,16 +9,18 @@ package struct StepRecord: Sendable {
   package let stepCount: Int
   /// What the step computes, in order; it is named after the first.
   package let nodes: [Node]
+  /// The first node's name; that of a node inside another is `outer/inner`.
+  package var label: String
   /// Of the first node, then what the others read besides.
   package let inputs: [TensorType?]
   package let outputs: [TensorType]
   /// Seconds since the run began, and seconds that the step took.
-  package let start: Double
+  package var start: Double
   package let duration: Double
   /// Bytes of values alive when the step had run, before those it was the last to read were dropped.
   package let liveBytes: Int
   /// What each thread did meanwhile, for observers that ask for it.
-  package let spans: [ThreadSpan]
+  package var spans: [ThreadSpan]
 
   package var node: Node { nodes[0] }
 }
@@ -27,7 +30,7 @@ package struct ThreadSpan: Hashable, Sendable {
   /// 0 for the thread that runs the plan.
   package let thread: Int
   /// Seconds since the run began, and seconds that it took.
-  package let start: Double
+  package var start: Double
   package let duration: Double
   package let taskCount: Int
 }
@@ -42,4 +45,38 @@ package protocol ExecutionObserver: AnyObject {
 
 extension ExecutionObserver {
   package var observesThreads: Bool { false }
+}
+
+/// Tells an observer of the nodes inside another one.
+final class InnerObserver: ExecutionObserver {
+  private let observer: any ExecutionObserver
+  private let owner: String
+  private let start: Double
+  /// When the graph inside began to run, in seconds since its owner did.
+  var roundStart = 0.0
+
+  /// - Parameter start: when the owner began to run.
+  init(_ observer: any ExecutionObserver, owner: String, start: Double) {
+    self.observer = observer
+    self.owner = owner
+    self.start = start
+  }
+
+  var observesThreads: Bool { observer.observesThreads }
+
+  func executed(_ step: StepRecord) {
+    var outer = step
+    outer.label = "\(owner)/\(step.label)"
+    outer.start += start + roundStart
+    for index in outer.spans.indices { outer.spans[index].start += start + roundStart }
+    observer.executed(outer)
+  }
+}
+
+/// The time since it was made.
+struct RunClock {
+  let start = DispatchTime.now()
+
+  /// Seconds.
+  var elapsed: Double { Double(DispatchTime.now().uptimeNanoseconds - start.uptimeNanoseconds) * 1e-9 }
 }

@@ -17,8 +17,7 @@ extension ExecutionPlan {
     _ inputs: [Tensor?], in arena: TensorArena, on workers: Workers, memoryLimit: Int,
     observer: (any ExecutionObserver)?
   ) throws -> (outputs: [Tensor], statistics: RunStatistics) {
-    let start = DispatchTime.now()
-    func elapsed() -> Double { Double(DispatchTime.now().uptimeNanoseconds - start.uptimeNanoseconds) * 1e-9 }
+    let clock = RunClock()
     var values = [Tensor?](repeating: nil, count: slotCount)
     for case (let slot?, let tensor?) in zip(inputSlots, inputs) { values[slot] = tensor }
     func tensor(_ operand: Operand) throws -> Tensor? {
@@ -35,10 +34,10 @@ extension ExecutionPlan {
     var meter = ActivationMeter(limit: memoryLimit, arena: arena, planned: arenaByteCount)
     for (index, step) in steps.enumerated() {
       let operands = try step.inputs.map(tensor)
-      let begin = observer == nil ? 0 : elapsed()
+      let begin = observer == nil ? 0 : clock.elapsed
       if observesThreads { workers.pool.beginSpans() }
       let results = try locating(step.node.label) {
-        try step.results(for: operands, in: arena, on: workers, meter: &meter)
+        try step.results(for: operands, in: arena, on: workers, meter: &meter, observer: observer, start: begin)
       }
       let present = operands.compactMap { $0 }
       for (slot, result) in zip(step.outputs, results) {
@@ -49,11 +48,11 @@ extension ExecutionPlan {
       if let observer {
         observer.executed(
           StepRecord(
-            index: index, stepCount: steps.count, nodes: step.nodes,
+            index: index, stepCount: steps.count, nodes: step.nodes, label: step.node.label,
             inputs: step.inputTypes ?? operands.map { $0.map(\.type) },
             outputs: step.readsViews ? step.node.outputs.map(\.type) : results.map(\.type), start: begin,
-            duration: elapsed() - begin, liveBytes: meter.live,
-            spans: observesThreads ? workers.spans(since: start) : []))
+            duration: clock.elapsed - begin, liveBytes: meter.live,
+            spans: observesThreads && !step.runsSubgraphs ? workers.spans(since: clock.start) : []))
       }
       for slot in step.released {
         if let value = values[slot] { meter.release(value) }
@@ -65,16 +64,26 @@ extension ExecutionPlan {
       return result
     }
     let statistics = RunStatistics(
-      seconds: elapsed(), activationBytes: meter.peak, scratchBytes: meter.peakScratch)
+      seconds: clock.elapsed, activationBytes: meter.peak, scratchBytes: meter.peakScratch)
     return (results, statistics)
   }
 }
 
 extension ExecutionPlan.Step {
+  /// Whether what it runs has steps of its own, which say what threads did.
+  fileprivate var runsSubgraphs: Bool {
+    if case .subgraphs = method { true } else { false }
+  }
+
   fileprivate func results(
-    for operands: [Tensor?], in arena: TensorArena, on workers: Workers, meter: inout ActivationMeter
+    for operands: [Tensor?], in arena: TensorArena, on workers: Workers, meter: inout ActivationMeter,
+    observer: (any ExecutionObserver)?, start: Double
   ) throws -> [Tensor] {
     switch method {
+    case .subgraphs(let operation, let plans):
+      return try run(
+        operation, plans, operands, apartFrom: arena, meter: &meter,
+        observer: observer.map { InnerObserver($0, owner: node.label, start: start) })
     case .view:
       return try evaluate(operands)
     case .definition:
@@ -93,12 +102,28 @@ extension ExecutionPlan.Step {
 
   /// The results of the definition, which may be inputs or parts of them, where no other value will be written.
   private func evaluateApart(_ operands: [Tensor?], from arena: TensorArena) throws -> [Tensor] {
-    try evaluate(operands).map { result in
-      guard arena.holds(result) else { return result }
-      return try Tensor(element: result.element, shape: result.shape) { target in
-        result.withBytes { target.copyMemory(from: $0) }
-      }
+    try evaluate(operands).map { try $0.apart(from: arena) }
+  }
+
+  /// Runs an operation by plans of the graphs inside; what these compute counts beside what is alive around them.
+  private func run(
+    _ operation: any SubgraphOperation, _ plans: [PlanCache], _ operands: [Tensor?], apartFrom arena: TensorArena,
+    meter: inout ActivationMeter, observer: InnerObserver?
+  ) throws -> [Tensor] {
+    let outside = meter.live
+    let limit = meter.limit
+    var inside = RunStatistics()
+    let clock = RunClock()
+    let results = try operation.evaluate(Operands(operands)) { subgraph, inputs in
+      observer?.roundStart = clock.elapsed
+      let (outputs, statistics) = try plans[subgraph].run(
+        inputs, memoryLimit: max(limit - outside, 0), observer: observer)
+      inside.activationBytes = max(inside.activationBytes, statistics.activationBytes)
+      inside.scratchBytes = max(inside.scratchBytes, statistics.scratchBytes)
+      return outputs
     }
+    meter.noteInside(inside)
+    return try checked(results) { ModelError.invalid($0) }.map { try $0.apart(from: arena) }
   }
 
   /// The bytes of the outputs as far as the plan knows their sizes.
@@ -111,14 +136,18 @@ extension ExecutionPlan.Step {
   }
 
   private func evaluate(_ operands: [Tensor?]) throws -> [Tensor] {
-    let results = try node.operation.evaluate(Operands(operands))
+    try checked(node.operation.evaluate(Operands(operands))) { InternalError("\(node.label): \($0)") }
+  }
+
+  /// As many of `results` as the node has outputs, of the types that were inferred; what differs is the failure `failure`.
+  private func checked(_ results: [Tensor], failure: (String) -> any Error) throws -> [Tensor] {
     guard results.count >= node.outputs.count else {
-      throw InternalError("\(node.label): gave \(results.count) results where \(node.outputs.count) were expected")
+      throw failure("gave \(results.count) results where \(node.outputs.count) were expected")
     }
     for (result, expected) in zip(results, node.outputs) {
       let sizes = expected.shape.sizes
       guard sizes == nil || sizes == result.shape, expected.element == .unknown || expected.element == result.element
-      else { throw InternalError("\(node.label): gave \(result.type) where \(expected.type) was inferred") }
+      else { throw failure("gave \(result.type) where \(expected.type) was inferred") }
     }
     return Array(results.prefix(node.outputs.count))
   }
@@ -165,6 +194,12 @@ extension Int {
 }
 
 extension Tensor {
+  /// The same tensor where no other value of the arena will be written.
+  fileprivate func apart(from arena: TensorArena) throws -> Tensor {
+    guard arena.holds(self) else { return self }
+    return try Tensor(element: element, shape: shape) { target in withBytes { target.copyMemory(from: $0) } }
+  }
+
   package var type: TensorType { TensorType(element, Shape(shape)) }
 
   /// What is known of the tensor; its contents only where it is small, as for sizes and axes.

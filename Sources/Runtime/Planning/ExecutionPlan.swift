@@ -21,6 +21,8 @@ public struct ExecutionPlan: Sendable {
     case kernel(any Kernel)
     /// A kernel may exist, but sizes depend on the contents of the inputs, so it is prepared during the run.
     case whenSizesAreKnown(any CPUExecutable)
+    /// It runs graphs of its own, each by plans for the inputs it gets.
+    case subgraphs(any SubgraphOperation, [PlanCache])
   }
 
   struct Step: Sendable {

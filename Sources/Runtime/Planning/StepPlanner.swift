@@ -103,6 +103,9 @@ struct StepPlanner {
 
   private mutating func method(for node: Node) throws -> ExecutionPlan.Method {
     if node.operation is any ViewOperation { return .view }
+    if let owner = node.operation as? any SubgraphOperation {
+      return .subgraphs(owner, owner.subgraphs.map { PlanCache($0, weights: weights, workers: workers) })
+    }
     guard let executable = node.operation as? any CPUExecutable else { return .definition }
     let inputs = try node.inputs.map { value -> ValueInfo? in
       try value.map { value in

@@ -24,7 +24,7 @@ final class Progress: ExecutionObserver, @unchecked Sendable {
 
   func executed(_ step: StepRecord) {
     guard timer != nil else { return }
-    begin("running: node \(step.index + 1) of \(step.stepCount), \(step.node.label)")
+    begin("running: node \(step.index + 1) of \(step.stepCount), \(step.label)")
   }
 
   /// Removes the line.

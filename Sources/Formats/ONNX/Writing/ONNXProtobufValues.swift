@@ -45,6 +45,8 @@ extension Onnx_AttributeProto {
     case .tensor(let tensor):
       type = .tensor
       t = try Onnx_TensorProto(tensor)
+    case .graph:
+      throw ModelError.unsupported("a graph can't be written as the attribute '\(name)'")
     }
   }
 

@@ -164,7 +164,7 @@ extension AttributeValue {
       case .floats(let values): values.map { String($0) }.joined(separator: ", ")
       case .strings(let values): values.joined(separator: ", ")
       case .element(let element): IRText.name(of: element)
-      case .tensor: throw ModelError.unsupported("an attribute that is a tensor can't be written here")
+      case .tensor, .graph: throw ModelError.unsupported("an attribute that is \(summary) can't be written here")
       }
     }
   }
