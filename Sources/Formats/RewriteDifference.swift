@@ -28,12 +28,16 @@ package struct RewriteDifference {
   /// The value of the original graph whose name in the file `value` has; nil for a value that is new to the file.
   package func originalValue(of value: Value) -> Value? { takenNames[value] ?? (isNamed(value) ? value : nil) }
 
-  /// - Parameter isNamed: whether a value of the original graph has a name (a tensor name, a port) in the file; values inside what one source node was read as have none.
-  package init(from original: Graph, to rewritten: Graph, isNamed: @escaping (Value) -> Bool) {
+  /// - Parameters:
+  ///   - changed: positions of source nodes that can't stay as they are.
+  ///   - isNamed: whether a value of the original graph has a name (a tensor name, a port) in the file; values inside what one source node was read as have none.
+  package init(
+    from original: Graph, to rewritten: Graph, changed: Set<Int> = [], isNamed: @escaping (Value) -> Bool
+  ) {
     self.isNamed = { original.contains($0.node) && isNamed($0) }
     let analysis = Analysis(original: original, rewritten: rewritten, isNamed: self.isNamed)
-    var kept = analysis.keptSources(without: [])
-    var changed: Set<Int> = []
+    var changed = changed
+    var kept = analysis.keptSources(without: changed)
     while true {
       let outcome = analysis.renames(kept: kept)
       takenNames = outcome.names

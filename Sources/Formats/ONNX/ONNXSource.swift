@@ -17,21 +17,21 @@ struct ONNXSource: ModelSource {
   let file: ModelFile
   /// The folder that external data is relative to.
   let folder: String
-  /// The tensor names of the graph's values that have one.
-  let names: [Value: String]
+  /// The names of the graph's values.
+  let names: ONNXNames
 
   var format: String { encoding == .json ? "onnx-json" : "onnx" }
 
   func write(_ rewritten: Graph, of original: Graph, to path: String, options: WriteOptions) throws {
-    let (rewritten, difference) = try lowered(rewritten, of: original, options)
+    let rewrite = try lowered(ONNXRewrite(original: original, rewritten: rewritten, names: names), options)
+    let isUnchanged = rewrite.isEmpty
     var output = AtomicOutput()
     do {
-      let written =
-        difference.isEmpty ? model : try ONNXModelWriter(self, original: original).model(rewritten, difference)
+      let written = isUnchanged ? model : try ONNXModelWriter.model(self, rewrite)
       // The model comes last: until it is there, nothing refers to what is beside it.
       let locations = try written.externalTensors().map { try ExternalPlace($0.externalData).location }
       try SiblingFiles(folder: folder).copy(locations, toFolderOf: path, output: &output)
-      try output.add(path, chunks: [difference.isEmpty ? file.storage.withBytes { Data($0) } : encoded(written)])
+      try output.add(path, chunks: [isUnchanged ? file.storage.withBytes { Data($0) } : encoded(written)])
       try output.commit()
     } catch {
       output.discard()
@@ -39,19 +39,12 @@ struct ONNXSource: ModelSource {
     }
   }
 
-  /// The graph in operations that the file can say, and how it differs from what the file says.
-  private func lowered(
-    _ rewritten: Graph, of original: Graph, _ options: WriteOptions
-  ) throws -> (Graph, RewriteDifference) {
-    let isNamed = { (value: Value) in names[value] != nil }
-    let difference = RewriteDifference(from: original, to: rewritten, isNamed: isNamed)
-    let attention = difference.additions.map(\.node).filter { $0.operation is FlashAttention }
-    guard !attention.isEmpty else { return (rewritten, difference) }
+  /// The graph in operations that the file can say.
+  private func lowered(_ rewrite: ONNXRewrite, _ options: WriteOptions) throws -> ONNXRewrite {
     let version = try ONNXScope.operatorSets(model.opsetImport)[""] ?? 1
     let lowering = AttentionLowering(
       attentionOperator: options.attentionOperator ?? (version >= 23 ? .onnx : .microsoft))
-    let lowered = try lowering.lower(attention.map(\.id), in: rewritten)
-    return (lowered, RewriteDifference(from: original, to: lowered, isNamed: isNamed))
+    return try rewrite.lowered(by: lowering)
   }
 
   private func encoded(_ model: Onnx_ModelProto) throws -> Data {

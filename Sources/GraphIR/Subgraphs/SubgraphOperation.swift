@@ -8,6 +8,9 @@ public protocol SubgraphOperation: GraphOperation {
   /// The graphs, always as many and in the same order.
   var subgraphs: [Graph] { get set }
 
+  /// Where among the node's inputs those begin that all graphs get as they are, as their last inputs.
+  var captureOffset: Int { get }
+
   /// Tells the graphs what is known of the node's inputs, and returns what follows for its results.
   mutating func bind(_ inputs: Operands<ValueInfo>) throws -> [ValueInfo]
 
@@ -34,6 +37,9 @@ extension Graph {
   public func subgraphs(of id: NodeID) -> [Graph] {
     (self[id].operation as? any SubgraphOperation)?.subgraphs ?? []
   }
+
+  /// How many nodes this graph is inside of.
+  public var depth: Int { scope.count { $0 == "." } }
 
   /// The nodes whose operations run graphs of their own, in the order in which they were added.
   public var subgraphOwners: [NodeID] {

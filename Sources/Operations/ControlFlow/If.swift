@@ -27,6 +27,8 @@ public struct If: SubgraphOperation {
     }
   }
 
+  public var captureOffset: Int { 1 }
+
   public mutating func bind(_ inputs: Operands<ValueInfo>) throws -> [ValueInfo] {
     let condition = try inputs[0]
     try require(

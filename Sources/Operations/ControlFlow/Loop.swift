@@ -27,18 +27,24 @@ public struct Loop: SubgraphOperation {
     set { if let graph = newValue.first { body = graph } }
   }
 
+  public var captureOffset: Int { 2 + states }
+
   public mutating func bind(_ inputs: Operands<ValueInfo>) throws -> [ValueInfo] {
     try check(inputCount: inputs.count)
     let first = try (2..<2 + states).map { try inputs[$0].type }
     let captured = (2 + states..<max(inputs.count, 2 + states)).map { inputs.optional($0) ?? .unknown }
-    // The body only runs where the condition holds.
-    let isTrue = inputs.optional(1)?.shape.sizes.flatMap { try? Tensor(integers: [1], element: .bool, shape: $0) }
-    let round = [ValueInfo(.int64, .scalar), ValueInfo(constant: isTrue ?? Tensor(scalar: true))]
+    let round = Loop.round(condition: inputs.optional(1))
     let types = try body.settle(states: first, resultsFrom: 1) { round + $0.map { ValueInfo($0) } + captured }
     let results = body.results
     let count = results.first?.constant.flatMap { try? $0.condition() } == true ? roundCount(inputs) : .unknown
     return types.map { ValueInfo($0) }
       + results.dropFirst(1 + states).map { $0.stacked(count, axis: 0) }
+  }
+
+  /// What is known in the body of its first inputs: the number of the round, and the condition, which holds or the body would not run.
+  package static func round(condition: ValueInfo?) -> [ValueInfo] {
+    let isTrue = condition?.shape.sizes.flatMap { try? Tensor(integers: [1], element: .bool, shape: $0) }
+    return [ValueInfo(.int64, .scalar), ValueInfo(constant: isTrue ?? Tensor(scalar: true))]
   }
 
   /// The number of rounds, provided that the condition never ends them.

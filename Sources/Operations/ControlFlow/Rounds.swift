@@ -12,7 +12,8 @@ extension Graph {
   mutating func settle(
     states first: [TensorType], resultsFrom offset: Int, inputs: ([TensorType]) -> [ValueInfo]
   ) throws -> [TensorType] {
-    var types = first
+    // Every round infers the loops inside anew: the deepest ones are not asked for more than their states' element types.
+    var types = depth > 3 ? first.map { TensorType($0.element, .unranked) } : first
     for round in 0... {
       let after = try results(for: inputs(types)).dropFirst(offset).prefix(types.count)
       let joined = try zip(types, after).map { try $0.joined(with: $1.type) }

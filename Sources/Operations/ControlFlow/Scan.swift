@@ -35,6 +35,8 @@ public struct Scan: SubgraphOperation {
     set { if let graph = newValue.first { body = graph } }
   }
 
+  public var captureOffset: Int { states + scanInputCount }
+
   public mutating func bind(_ inputs: Operands<ValueInfo>) throws -> [ValueInfo] {
     try check(inputCount: inputs.count)
     let first = try (0..<states).map { try inputs[$0].type }
@@ -42,16 +44,13 @@ public struct Scan: SubgraphOperation {
     var count = Dimension.unknown
     var slices: [ValueInfo] = []
     for index in 0..<scanInputCount {
-      var type = try inputs[states + index].type
-      if var sizes = type.shape.dimensions {
-        let size = sizes.remove(at: try normalizedAxis(inputAxes.entry(index), rank: sizes.count))
-        if let known = count.constant, let other = size.constant {
-          try require(known == other, "the scanned inputs have \(known) and \(other) slices")
-        }
-        if count.constant == nil { count = count.isUnknown || size.constant != nil ? size : count }
-        type.shape = Shape(sizes)
+      let type = try inputs[states + index].type
+      let size = try type.shape.dimensions.map { $0[try normalizedAxis(inputAxes.entry(index), rank: $0.count)] }
+      if let known = count.constant, let other = size?.constant {
+        try require(known == other, "the scanned inputs have \(known) and \(other) slices")
       }
-      slices.append(ValueInfo(type))
+      if count.constant == nil, let size, count.isUnknown || size.constant != nil { count = size }
+      slices.append(ValueInfo(try slice(of: type, index)))
     }
     let types = try body.settle(states: first, resultsFrom: 0) { $0.map { ValueInfo($0) } + slices + captured }
     return try types.map { ValueInfo($0) }
@@ -59,6 +58,13 @@ public struct Scan: SubgraphOperation {
         if let rank = info.rank { _ = try normalizedAxis(outputAxes.entry(index), rank: rank + 1) }
         return info.stacked(count, axis: outputAxes.entry(index))
       }
+  }
+
+  /// The type of a slice of the scanned input `index`, which has the type `type`.
+  package func slice(of type: TensorType, _ index: Int) throws -> TensorType {
+    guard var sizes = type.shape.dimensions else { return type }
+    sizes.remove(at: try normalizedAxis(inputAxes.entry(index), rank: sizes.count))
+    return TensorType(type.element, Shape(sizes))
   }
 
   private func check(inputCount: Int) throws {

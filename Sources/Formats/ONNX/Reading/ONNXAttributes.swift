@@ -36,6 +36,9 @@ extension Onnx_AttributeProto {
 }
 
 extension Onnx_NodeProto {
+  /// Its name, or that of its first output where it has none.
+  var nameOrOutput: String { name.isEmpty ? output.first { !$0.isEmpty } ?? opType : name }
+
   /// The operator's type with its domain, as messages and logs name it.
   var qualifiedType: String { standardDomain.isEmpty ? opType : "\(domain).\(opType)" }
 

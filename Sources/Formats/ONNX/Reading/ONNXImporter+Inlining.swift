@@ -66,9 +66,8 @@ extension ONNXImporter {
     try require(inlinedNodes <= Self.inlinedNodeLimit, "function calls unfold to too many nodes")
     for index in try ONNXOrder.sorted(nodes, known: Set(scope.values.keys)) {
       let node = nodes[index]
-      let name = node.name.isEmpty ? node.output.first { !$0.isEmpty } ?? node.opType : node.name
       let inner = SourceNode(
-        index: call.source.index, name: unique("\(call.source.name)/\(name)"), type: node.qualifiedType)
+        index: call.source.index, name: unique("\(call.source.name)/\(node.nameOrOutput)"), type: node.qualifiedType)
       try add(node, source: inner, to: &scope)
     }
   }
@@ -82,7 +81,7 @@ extension ONNXImporter {
     }
   }
 
-  private func types(of declared: [Onnx_ValueInfoProto]) throws -> [String: TensorType] {
+  func types(of declared: [Onnx_ValueInfoProto]) throws -> [String: TensorType] {
     var types: [String: TensorType] = [:]
     for info in declared { types[info.name] = try self.types.type(info.type, of: info.name) }
     return types

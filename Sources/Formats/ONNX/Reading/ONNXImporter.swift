@@ -5,12 +5,14 @@ import Tensors
 /// Builds the graph of an ONNX model.
 struct ONNXImporter {
   var graph: Graph
-  /// The tensor names of those values that have one in the file.
-  private(set) var names: [Value: String] = [:]
+  /// The names in the file of the values of `graph`.
+  var names = ONNXNames()
   private let model: Onnx_ModelProto
   let types: ONNXTypes
   private let functions: [FunctionKey: Onnx_FunctionProto]
   var tensors: ONNXTensors
+  /// What stands before the names of nodes of `graph` where those of the whole model are told apart: of the nodes around it.
+  var path = ""
   private var usedNames: [String: Int] = [:]
   var inlinedNodes = 0
 
@@ -39,15 +41,25 @@ struct ONNXImporter {
   mutating func run() throws {
     let body = model.graph
     var scope = ONNXScope(
-      operatorSets: try ONNXScope.operatorSets(model.opsetImport), types: try declaredTypes(), call: nil)
-    try addInitializers(to: &scope)
+      operatorSets: try ONNXScope.operatorSets(model.opsetImport), types: try types(of: body.valueInfo + body.output),
+      call: nil)
+    try addInitializers(of: body, to: &scope)
     try addInputs(to: &scope)
+    try addNodes(of: body, to: &scope)
+    try require(!body.output.isEmpty, "the graph has no outputs")
+    try addOutputs(of: body, in: scope)
+  }
+
+  /// Adds the nodes of a graph, each of which has its number for its position.
+  mutating func addNodes(of body: Onnx_GraphProto, to scope: inout ONNXScope) throws {
     for index in try ONNXOrder.sorted(body.node, known: Set(scope.values.keys)) {
       let node = body.node[index]
-      let name = node.name.isEmpty ? node.output.first { !$0.isEmpty } ?? node.opType : node.name
-      try add(node, source: SourceNode(index: index, name: unique(name), type: node.qualifiedType), to: &scope)
+      let source = SourceNode(index: index, name: unique(node.nameOrOutput), type: node.qualifiedType)
+      try add(node, source: source, to: &scope)
     }
-    try require(!body.output.isEmpty, "the graph has no outputs")
+  }
+
+  mutating func addOutputs(of body: Onnx_GraphProto, in scope: ONNXScope) throws {
     for output in body.output {
       guard case .some(.some(let value)) = scope.values[output.name] else {
         throw ModelError.invalid("the output '\(output.name)' is a value that nothing defines")
@@ -61,20 +73,12 @@ struct ONNXImporter {
     }
   }
 
-  private func declaredTypes() throws -> [String: TensorType] {
-    var declared: [String: TensorType] = [:]
-    for info in model.graph.valueInfo + model.graph.output {
-      declared[info.name] = try types.type(info.type, of: info.name)
-    }
-    return declared
-  }
-
   /// A node's position is its number; those of initializers follow after the last node's.
-  private mutating func addInitializers(to scope: inout ONNXScope) throws {
-    let dense = model.graph.initializer
+  mutating func addInitializers(of body: Onnx_GraphProto, to scope: inout ONNXScope) throws {
+    let dense = body.initializer
     for (offset, initializer) in dense.enumerated() {
       let source = SourceNode(
-        index: model.graph.node.count + offset, name: initializer.name, type: "Initializer")
+        index: body.node.count + offset, name: initializer.name, type: "Initializer")
       let origin = Origin(sources: [source])
       let value: Value
       if let tensor = try tensors.decode(initializer) {
@@ -86,10 +90,10 @@ struct ONNXImporter {
       }
       try define(initializer.name, value, in: &scope)
     }
-    for (offset, initializer) in model.graph.sparseInitializer.enumerated() {
+    for (offset, initializer) in body.sparseInitializer.enumerated() {
       let name = initializer.values.name
       let source = SourceNode(
-        index: model.graph.node.count + dense.count + offset, name: name, type: "SparseInitializer")
+        index: body.node.count + dense.count + offset, name: name, type: "SparseInitializer")
       let opaque = Opaque(type: "SparseInitializer", outputs: [.unknown])
       let id = try graph.add(opaque, [], name: name, origin: Origin(sources: [source]), outputs: 1)
       try define(name, Value(id), in: &scope)
@@ -112,17 +116,17 @@ struct ONNXImporter {
     guard scope.values.updateValue(value, forKey: name) == nil else {
       throw ModelError.invalid("the value '\(name)' is defined more than once")
     }
-    if scope.call == nil && names[value] == nil { names[value] = name }
+    if scope.call == nil && names.values[value] == nil { names.values[value] = name }
   }
 
-  /// `name`, or with a number behind it where an earlier node has it.
+  /// `name`, or with a number behind it where an earlier node around or beside the same nodes has it.
   mutating func unique(_ name: String) -> String {
     var candidate = name
-    while let count = usedNames[candidate] {
-      usedNames[candidate] = count + 1
+    while let count = usedNames[path + candidate] {
+      usedNames[path + candidate] = count + 1
       candidate = "\(name)#\(count + 1)"
     }
-    usedNames[candidate] = 1
+    usedNames[path + candidate] = 1
     return candidate
   }
 
@@ -153,8 +157,11 @@ struct ONNXImporter {
   ) throws -> [Value?] {
     let outputCount = (node.output.lastIndex { !$0.isEmpty } ?? -1) + 1
     let captured = node.capturedNames()
-    if captured.isEmpty && node.subgraphs.isEmpty {
-      do {
+    do {
+      if !node.subgraphs.isEmpty {
+        let owner = try addSubgraphOwner(node, inputs, source: source, outputCount: outputCount, in: scope)
+        if let owner { return graph[owner].values }
+      } else {
         var lifted = LiftedNode(
           domain: node.standardDomain, type: node.opType, version: scope.version(of: node.standardDomain),
           inputs: Array(inputs.prefix((inputs.lastIndex { $0 != nil } ?? -1) + 1)),
@@ -162,9 +169,9 @@ struct ONNXImporter {
           origin: Origin(sources: [source]))
         if let results = try ONNXLiftingRule.apply(to: &lifted, in: &graph) { return results }
         if let id = try addKnown(lifted) { return graph[id].values }
-      } catch let error as ModelError where error.kind == .unsupported {
-        // What can't be said in canonical operations is kept as it is, and reported where it would have to run.
       }
+    } catch let error as ModelError where error.kind == .unsupported {
+      // What can't be said in canonical operations is kept as it is, and reported where it would have to run.
     }
     let outer = captured.map { name in scope.values[name] ?? nil }
     let outputs = node.output.prefix(outputCount).map { scope.types[$0] ?? .unknown }

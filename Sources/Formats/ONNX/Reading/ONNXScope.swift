@@ -1,6 +1,17 @@
 import GraphIR
 import Tensors
 
+/// The names in the file of a graph's values.
+struct ONNXNames: Sendable {
+  /// Of those that have one: what a function's body computes has none.
+  var values: [Value: String] = [:]
+  /// For nodes that run graphs of their own, the names in each of those; none for a node that is not in the file as such.
+  var inside: [NodeID: [ONNXNames]] = [:]
+
+  /// The attributes that hold the graphs of an operation, in the order of the canonical operation's.
+  static let subgraphAttributes = ["If": ["then_branch", "else_branch"], "Loop": ["body"], "Scan": ["body"]]
+}
+
 /// The names that nodes of one body see: the model's graph, or a function at one of its calls.
 struct ONNXScope {
   /// Nil for a function's input that the call leaves out.

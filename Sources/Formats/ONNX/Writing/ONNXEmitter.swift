@@ -2,14 +2,26 @@ import GraphIR
 import Operations
 import Tensors
 
-/// Spells operations of a graph as nodes of one body: a model's graph or a function, in the operator sets it imports.
+/// What all graphs of a model, or of a function, share: operator sets, and names, of which none may be given twice.
+final class ONNXVocabulary {
+  /// Versions of the operator sets by domain; one that is missing is added when an operation needs it.
+  fileprivate(set) var operatorSets: [String: Int]
+  fileprivate var usedValueNames: Set<String>
+  fileprivate var usedNodeNames: Set<String>
+
+  /// - Parameter usedValueNames: names that no new value may have.
+  init(operatorSets: [String: Int], usedValueNames: Set<String> = [], usedNodeNames: Set<String> = []) {
+    self.operatorSets = operatorSets
+    self.usedValueNames = usedValueNames
+    self.usedNodeNames = usedNodeNames
+  }
+}
+
+/// Spells operations of a graph as nodes of one body: a model's graph, one inside it, or a function.
 struct ONNXEmitter {
   private(set) var nodes: [Onnx_NodeProto] = []
-  /// Versions of the operator sets by domain; one that is missing is added when an operation needs it.
-  private(set) var operatorSets: [String: Int]
+  let vocabulary: ONNXVocabulary
   private(set) var names: [Value: String]
-  private var usedValueNames: Set<String>
-  private var usedNodeNames: Set<String>
 
   /// Attributes that ONNX wants even where they have the canonical default, or whose default changed over time.
   private static let alwaysWritten: [String: Set<String>] = [
@@ -18,17 +30,10 @@ struct ONNXEmitter {
     "Einsum": ["equation"],
   ]
 
-  /// - Parameters:
-  ///   - names: the names that values have already.
-  ///   - usedValueNames: names that no new value may have.
-  init(
-    operatorSets: [String: Int], names: [Value: String], usedValueNames: Set<String> = [],
-    usedNodeNames: Set<String> = []
-  ) {
-    self.operatorSets = operatorSets
+  /// - Parameter names: the names that values have already.
+  init(_ vocabulary: ONNXVocabulary, names: [Value: String]) {
+    self.vocabulary = vocabulary
     self.names = names
-    self.usedValueNames = usedValueNames
-    self.usedNodeNames = usedNodeNames
   }
 
   /// The name of `value`, which must have been emitted or be known.
@@ -53,7 +58,7 @@ struct ONNXEmitter {
   mutating func emitCall(
     _ type: String, domain: String, _ node: Node, attributes: [Onnx_AttributeProto]
   ) throws {
-    operatorSets[domain] = operatorSets[domain] ?? 1
+    vocabulary.operatorSets[domain] = vocabulary.operatorSets[domain] ?? 1
     let inputs = try node.inputs.map { try $0.map(name) ?? "" }
     try append(type, domain: domain, inputs, node, attributes: attributes)
   }
@@ -64,15 +69,15 @@ struct ONNXEmitter {
     proto.opType = "Identity"
     proto.input = [try self.name(of: value)]
     proto.output = [name]
-    proto.name = unused("\(name)/Identity", &usedNodeNames)
+    proto.name = unused("\(name)/Identity", &vocabulary.usedNodeNames)
     nodes.append(proto)
   }
 
   /// Adds a node as it is.
   mutating func emit(_ proto: Onnx_NodeProto, giving value: Value) {
     names[value] = proto.output.first
-    usedNodeNames.insert(proto.name)
-    usedValueNames.formUnion(proto.output)
+    vocabulary.usedNodeNames.insert(proto.name)
+    vocabulary.usedValueNames.formUnion(proto.output)
     nodes.append(proto)
   }
 
@@ -82,7 +87,7 @@ struct ONNXEmitter {
     guard let newest = spellings.max(by: { $0.since < $1.since }) else {
       throw ModelError.unsupported("ONNX has no operation \(descriptor.name)")
     }
-    let version = operatorSets[newest.domain] ?? newest.since
+    let version = vocabulary.operatorSets[newest.domain] ?? newest.since
     let moved = newest.domain.isEmpty ? MovedAttributes[newest.type] : nil
     let spelling: Spelling
     if let current = spellings.filter({ $0.since <= version }).max(by: { $0.since < $1.since }) {
@@ -93,7 +98,7 @@ struct ONNXEmitter {
       }
       spelling = newest
     }
-    operatorSets[spelling.domain] = version
+    vocabulary.operatorSets[spelling.domain] = version
 
     var inputs = node.inputs
     var attributes = self.attributes(of: node.operation, descriptor, spelling)
@@ -133,7 +138,7 @@ struct ONNXEmitter {
     }
   }
 
-  private mutating func append(
+  mutating func append(
     _ type: String, domain: String = "", _ inputs: [String], _ node: Node, attributes: [Onnx_AttributeProto]
   ) throws {
     var proto = Onnx_NodeProto()
@@ -145,15 +150,19 @@ struct ONNXEmitter {
       proto.metadataProps = try Onnx_StringStringEntryProto.provenance(of: node.origin)
     }
     let base = node.name.isEmpty ? type : node.name
-    proto.name = unused(base, &usedNodeNames)
+    proto.name = unused(base, &vocabulary.usedNodeNames)
     for value in node.values {
       if names[value] == nil {
-        names[value] = unused(value.output == 0 ? proto.name : "\(proto.name).\(value.output)", &usedValueNames)
+        names[value] = unused(
+          value.output == 0 ? proto.name : "\(proto.name).\(value.output)", &vocabulary.usedValueNames)
       }
       proto.output.append(names[value] ?? "")
     }
     nodes.append(proto)
   }
+
+  /// A name for a value that no other of the model has.
+  func unusedValueName(_ base: String) -> String { unused(base, &vocabulary.usedValueNames) }
 
   private func unused(_ base: String, _ used: inout Set<String>) -> String {
     var candidate = base

@@ -4,53 +4,78 @@ import Tensors
 
 /// Puts the changes between two graphs into the model that the first was read from.
 struct ONNXModelWriter {
-  private let source: ONNXSource
-  private let original: Graph
+  private var model: Onnx_ModelProto
+  let vocabulary: ONNXVocabulary
+  /// Brings nodes of the file to the operator set that new ones need; nil where they have it.
+  private(set) var upgrade: ONNXUpgrade?
 
-  init(_ source: ONNXSource, original: Graph) {
-    self.source = source
-    self.original = original
+  /// The model that says what `rewrite` has become: nodes that nothing changed are as they were and in their order.
+  static func model(_ source: ONNXSource, _ rewrite: ONNXRewrite) throws -> Onnx_ModelProto {
+    var writer = try ONNXModelWriter(source, rewrite)
+    writer.model.graph = try writer.graph(source.model.graph, rewrite)
+    writer.addImports()
+    return writer.model
   }
 
-  /// The model that says `rewritten`: nodes that nothing changed are as they were and in their order.
-  func model(_ rewritten: Graph, _ difference: RewriteDifference) throws -> Onnx_ModelProto {
+  private init(_ source: ONNXSource, _ rewrite: ONNXRewrite) throws {
     var model = source.model
+    upgrade =
+      rewrite.rewritten.holdsStandardAttention ? try ONNXModelWriter.upgrade(&model, rewrite) : nil
+    self.model = model
+    vocabulary = ONNXVocabulary(
+      operatorSets: try ONNXScope.operatorSets(model.opsetImport), usedValueNames: model.graph.allValueNames(),
+      usedNodeNames: model.graph.allNodeNames())
+  }
+
+  /// A graph of the file as it has become.
+  mutating func graph(_ proto: Onnx_GraphProto, _ rewrite: ONNXRewrite) throws -> Onnx_GraphProto {
+    let difference = rewrite.difference
+    let rewritten = rewrite.rewritten
     var names: [Value: String] = [:]
     for node in rewritten.nodes {
-      for value in node.values { names[value] = difference.originalValue(of: value).flatMap { source.names[$0] } }
-    }
-    var upgrade: ONNXUpgrade?
-    if difference.additions.contains(where: { $0.node.operation is StandardAttention }) {
-      upgrade = try upgradeFunctions(of: &model)
-    }
-    var emitter = ONNXEmitter(
-      operatorSets: try ONNXScope.operatorSets(model.opsetImport), names: names,
-      usedValueNames: model.graph.allValueNames(), usedNodeNames: Set(model.graph.node.map(\.name)))
-    for addition in difference.additions {
-      if let opaque = try respelled(addition.node, emitter) {
-        emitter.emit(opaque, giving: Value(addition.node.id))
-      } else if addition.node.operation is FlashAttention {
-        let domain = try functionDomain(for: addition.node, in: rewritten, emitter, &model)
-        try emitter.emitCall(
-          FlashAttentionFunction.name, domain: domain, addition.node,
-          attributes: FlashAttentionFunction.attributes(of: addition.node))
-      } else {
-        try emitter.emit(addition.node, of: rewritten)
+      for value in node.values {
+        names[value] = difference.originalValue(of: value).flatMap { rewrite.names.values[$0] }
       }
     }
+    var emitter = ONNXEmitter(vocabulary, names: names)
+    for addition in difference.additions { try add(addition.node, proto, rewrite, to: &emitter) }
     for index in difference.renamedOutputs.sorted() {
       let port = rewritten.outputs[index]
       try emitter.emitAlias(of: port.value, named: port.name)
     }
-    try assemble(&model.graph, emitter.nodes, difference, &upgrade)
-    addImports(emitter.operatorSets, to: &model)
-    return model
+    return try assembled(proto, emitter.nodes, difference, rewrite)
+  }
+
+  /// Adds a node that the file does not have as it is; `proto` is the graph of the file that it comes from, if it comes from one.
+  mutating func add(
+    _ node: Node, _ proto: Onnx_GraphProto?, _ rewrite: ONNXRewrite, to emitter: inout ONNXEmitter
+  ) throws {
+    let source = node.origin.passes.isEmpty ? node.origin.sources.first.map(\.index) : nil
+    let original = source.flatMap { index in proto.flatMap { $0.node.indices.contains(index) ? $0.node[index] : nil } }
+    switch node.operation {
+    case is Opaque:
+      guard let original else { throw ModelError.unsupported("\(node.label): its node is not in the file") }
+      emitter.emit(try respelled(original, node, emitter), giving: Value(node.id))
+    case let owner as any SubgraphOperation:
+      if let original, rewrite.names.inside[node.id] != nil {
+        let renamed = try respelled(original, owner, node, rewrite, emitter)
+        for proto in try upgraded(renamed, descending: false) { emitter.emit(proto, giving: Value(node.id)) }
+      } else {
+        try emit(owner, node, rewrite, to: &emitter)
+      }
+    case is FlashAttention:
+      let domain = try functionDomain(for: node, in: rewrite.rewritten)
+      try emitter.emitCall(
+        FlashAttentionFunction.name, domain: domain, node, attributes: FlashAttentionFunction.attributes(of: node))
+    default:
+      try emitter.emit(node, of: rewrite.rewritten)
+    }
   }
 
   /// Raises the standard operator set of `model` and its functions to the one that has `Attention`, where it is older.
   ///
   /// - Returns: what brings nodes over; nil where they need not be.
-  private func upgradeFunctions(of model: inout Onnx_ModelProto) throws -> ONNXUpgrade? {
+  private static func upgrade(_ model: inout Onnx_ModelProto, _ rewrite: ONNXRewrite) throws -> ONNXUpgrade? {
     func raise(_ imports: inout [Onnx_OperatorSetIdProto]) -> Int? {
       guard let index = imports.firstIndex(where: { ["", "ai.onnx"].contains($0.domain) }),
         imports[index].version < ONNXUpgrade.target
@@ -67,17 +92,14 @@ struct ONNXModelWriter {
     }
     guard let version = raise(&model.opsetImport) else { return nil }
     model.irVersion = max(model.irVersion, 10)
-    var ranks: [String: Int] = [:]
-    for (value, name) in source.names { ranks[name] = original.type(of: value).rank }
-    return ONNXUpgrade(from: version, usedNames: model.graph.allValueNames()) { ranks[$0] }
+    let ranks = rewrite.ranks
+    return ONNXUpgrade(from: version, usedNames: model.graph.allValueNames()) { ranks[$0] ?? nil }
   }
 
   /// The domain of the function that computes `node`, which is added to `model` where it is not there yet.
-  private func functionDomain(
-    for node: Node, in graph: Graph, _ emitter: ONNXEmitter, _ model: inout Onnx_ModelProto
-  ) throws -> String {
+  private mutating func functionDomain(for node: Node, in graph: Graph) throws -> String {
     var function = try FlashAttentionFunction.definition(
-      of: node, in: graph, version: emitter.operatorSets[""] ?? 1)
+      of: node, in: graph, version: vocabulary.operatorSets[""] ?? 1)
     let variants = model.functions.filter { FlashAttentionFunction.isOne(domain: $0.domain, name: $0.name) }
     for variant in variants {
       function.domain = variant.domain
@@ -97,11 +119,8 @@ struct ONNXModelWriter {
   }
 
   /// An operation that flashfuse does not know, as the file has it but for the names that it reads.
-  private func respelled(_ node: Node, _ emitter: ONNXEmitter) throws -> Onnx_NodeProto? {
-    guard node.operation is Opaque, let index = node.origin.sources.first?.index,
-      source.model.graph.node.indices.contains(index)
-    else { return nil }
-    var proto = source.model.graph.node[index]
+  private func respelled(_ original: Onnx_NodeProto, _ node: Node, _ emitter: ONNXEmitter) throws -> Onnx_NodeProto {
+    var proto = original
     try require(proto.subgraphs.isEmpty, "\(node.label): a value that its graphs read can't be replaced")
     for (position, input) in node.inputs.enumerated() where proto.input.indices.contains(position) {
       proto.input[position] = try input.map(emitter.name) ?? ""
@@ -109,25 +128,37 @@ struct ONNXModelWriter {
     return proto
   }
 
-  private func assemble(
-    _ graph: inout Onnx_GraphProto, _ additions: [Onnx_NodeProto], _ difference: RewriteDifference,
-    _ upgrade: inout ONNXUpgrade?
-  ) throws {
+  /// `node` in the operator set of the model as it becomes.
+  private mutating func upgraded(_ node: Onnx_NodeProto, descending: Bool) throws -> [Onnx_NodeProto] {
+    guard let nodes = try upgrade?.upgraded(node, descending: descending) else { return [node] }
+    try upgrade?.check()
+    return nodes
+  }
+
+  private mutating func assembled(
+    _ proto: Onnx_GraphProto, _ additions: [Onnx_NodeProto], _ difference: RewriteDifference, _ rewrite: ONNXRewrite
+  ) throws -> Onnx_GraphProto {
+    var graph = proto
     let inputs = Set(graph.input.map(\.name))
-    let nodeCount = graph.node.count
-    graph.initializer = graph.initializer.enumerated()
-      .filter { !difference.removedSources.contains(nodeCount + $0.offset) || inputs.contains($0.element.name) }
+    let sparseStart = proto.node.count + proto.initializer.count
+    graph.initializer = proto.initializer.enumerated()
+      .filter { !difference.removedSources.contains(proto.node.count + $0.offset) || inputs.contains($0.element.name) }
       .map(\.element)
-    let sparseStart = nodeCount + source.model.graph.initializer.count
-    graph.sparseInitializer = graph.sparseInitializer.enumerated()
+    graph.sparseInitializer = proto.sparseInitializer.enumerated()
       .filter { !difference.removedSources.contains(sparseStart + $0.offset) }
       .map(\.element)
+    let around = rewrite.rewritten.inputs.compactMap { rewrite.names.values[$0.value] } + proto.freeNames()
     let known = inputs.union(graph.initializer.map(\.name)).union(graph.sparseInitializer.map(\.values.name))
+      .union(around)
 
-    var nodes = graph.node.enumerated().filter { !difference.removedSources.contains($0.offset) }.map(\.element)
-    if let upgraded = try upgrade?.upgraded(nodes) {
-      nodes = upgraded
-      try upgrade?.check()
+    var nodes: [Onnx_NodeProto] = []
+    let owners = rewrite.owners
+    for (position, node) in proto.node.enumerated() where !difference.removedSources.contains(position) {
+      if let owner = owners[position] {
+        nodes += try upgraded(rewritten(node, owner, rewrite), descending: false)
+      } else {
+        nodes += try upgraded(node, descending: true)
+      }
     }
     nodes += additions
     var defined = known
@@ -143,11 +174,12 @@ struct ONNXModelWriter {
     for output in graph.output where !defined.contains(output.name) {
       throw ModelError.invalid("the output '\(output.name)' would be lost")
     }
+    return graph
   }
 
-  private func addImports(_ operatorSets: [String: Int], to model: inout Onnx_ModelProto) {
+  private mutating func addImports() {
     let present = Set(model.opsetImport.map { $0.domain == "ai.onnx" ? "" : $0.domain })
-    for (domain, version) in operatorSets.sorted(by: { $0.key < $1.key }) where !present.contains(domain) {
+    for (domain, version) in vocabulary.operatorSets.sorted(by: { $0.key < $1.key }) where !present.contains(domain) {
       var entry = Onnx_OperatorSetIdProto()
       entry.domain = domain
       entry.version = Int64(version)
@@ -163,6 +195,14 @@ extension Onnx_NodeProto {
 }
 
 extension Onnx_GraphProto {
+  /// Every name of a node here and in nested graphs.
+  func allNodeNames() -> Set<String> {
+    node.reduce(into: []) { names, node in
+      names.insert(node.name)
+      for graph in node.subgraphs { names.formUnion(graph.allNodeNames()) }
+    }
+  }
+
   /// Every name of a value here and in nested graphs.
   func allValueNames() -> Set<String> {
     var names = Set(input.map(\.name))

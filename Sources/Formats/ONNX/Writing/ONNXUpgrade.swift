@@ -39,12 +39,13 @@ struct ONNXUpgrade {
 
   /// `nodes` in the newer operator set, with constants before those that now take an attribute as an input.
   mutating func upgraded(_ nodes: [Onnx_NodeProto]) throws -> [Onnx_NodeProto] {
-    try nodes.flatMap { try upgraded($0) }
+    try nodes.flatMap { try upgraded($0, descending: true) }
   }
 
-  private mutating func upgraded(_ node: Onnx_NodeProto) throws -> [Onnx_NodeProto] {
+  /// `node` in the newer operator set, and where `descending` the graphs inside it, too.
+  mutating func upgraded(_ node: Onnx_NodeProto, descending: Bool) throws -> [Onnx_NodeProto] {
     var result = node
-    for index in node.attribute.indices {
+    for index in node.attribute.indices where descending {
       if node.attribute[index].hasG {
         result.attribute[index].g.node = try upgraded(node.attribute[index].g.node)
       }

@@ -1,0 +1,80 @@
+import GraphIR
+import Operations
+
+/// A graph of a file, the model's or one inside it, as it was read and as passes left it.
+struct ONNXRewrite {
+  let original: Graph
+  var rewritten: Graph
+  /// The names in the file of the original's values.
+  let names: ONNXNames
+
+  /// The graphs that the node `owner` runs.
+  func inside(_ owner: NodeID) -> [ONNXRewrite] {
+    let before = original.contains(owner) ? original.subgraphs(of: owner) : []
+    let names = names.inside[owner] ?? []
+    return rewritten.subgraphs(of: owner).enumerated().map { index, graph in
+      ONNXRewrite(
+        original: before.indices.contains(index) ? before[index] : Graph(), rewritten: graph,
+        names: names.indices.contains(index) ? names[index] : ONNXNames())
+    }
+  }
+
+  /// What changes in this graph itself. A node that is not in the file as such changes with the graphs inside it.
+  var difference: RewriteDifference {
+    let changed = rewritten.subgraphOwners.filter { owner in
+      names.inside[owner] == nil && inside(owner).contains { $0.original != $0.rewritten }
+    }
+    let sources = changed.compactMap { rewritten[$0].origin.sources.first?.index }
+    return RewriteDifference(from: original, to: rewritten, changed: Set(sources)) { names.values[$0] != nil }
+  }
+
+  /// Whether the file says it already.
+  var isEmpty: Bool {
+    difference.isEmpty
+      && rewritten.subgraphOwners.allSatisfy { owner in
+        inside(owner).allSatisfy { $0.original == $0.rewritten || $0.isEmpty }
+      }
+  }
+
+  /// Nodes of the file that run graphs of their own, by position.
+  var owners: [Int: NodeID] {
+    var owners: [Int: NodeID] = [:]
+    for owner in names.inside.keys where rewritten.contains(owner) {
+      if let index = rewritten[owner].origin.sources.first?.index { owners[index] = owner }
+    }
+    return owners
+  }
+
+  /// The number of axes of the values in the file, by name; nil where it is not known, or two graphs disagree.
+  var ranks: [String: Int?] {
+    var ranks: [String: Int?] = [:]
+    for (value, name) in names.values { ranks[name] = original.type(of: value).rank }
+    for owner in names.inside.keys where rewritten.contains(owner) {
+      for graph in inside(owner) { ranks.merge(graph.ranks) { $0 == $1 ? $0 : nil } }
+    }
+    return ranks
+  }
+
+  /// The same with attention in operations that a file can say, here and inside.
+  func lowered(by lowering: AttentionLowering) throws -> ONNXRewrite {
+    var result = self
+    for owner in rewritten.subgraphOwners {
+      let graphs = inside(owner)
+      guard graphs.contains(where: { $0.original != $0.rewritten }) else { continue }
+      try result.rewritten.updateSubgraphs(of: owner) { graph, index in
+        graph = try graphs[index].lowered(by: lowering).rewritten
+      }
+    }
+    let attention = result.difference.additions.map(\.node).filter { $0.operation is FlashAttention }
+    if !attention.isEmpty { result.rewritten = try lowering.lower(attention.map(\.id), in: result.rewritten) }
+    return result
+  }
+}
+
+extension Graph {
+  /// Whether lowering has put the standard's operator in, here or inside.
+  var holdsStandardAttention: Bool {
+    nodes.contains { $0.operation is StandardAttention }
+      || subgraphOwners.contains { subgraphs(of: $0).contains(where: \.holdsStandardAttention) }
+  }
+}
