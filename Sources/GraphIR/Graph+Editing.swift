@@ -195,6 +195,9 @@ extension Graph {
       for index in owner.subgraphs.indices { owner.subgraphs[index].scope = "\(scope)\(id.index)_\(index)." }
       results = try owner.bind(known)
       operation = owner
+      if let outputs {
+        try require(outputs <= results.count, "the graphs inside give \(results.count) results, not \(outputs)")
+      }
     } else {
       results = try operation.infer(known)
       fold(operation, known, into: &results)

@@ -7,25 +7,20 @@ struct OpenVINOSource: ModelSource {
   let text: TensorStorage
   /// Nil where there is no `.bin` file, because no layer needs one.
   let weights: TensorStorage?
-  let network: IRNetwork
-  let topology: IRTopology
-  /// The value of every output port, by layer.
-  let values: [[Value]]
+  let graph: IRGraph
 
   var format: String { "openvino" }
 
   func write(_ rewritten: Graph, of original: Graph, to path: String, options: WriteOptions) throws {
-    var target = rewritten
-    var difference = IRDifference(self, from: original, to: target)
-    try ScaledDotProductAttentionForm.run(on: &target, nodes: difference.additions)
-    difference = IRDifference(self, from: original, to: target)
-    let writer = try IRWriter(self, difference, original: original, rewritten: target)
+    let rewrite = try IRRewrite(source: graph, original: original, rewritten: rewritten).withAttentionInForm()
+    let writer = try IRWriter(text, rewrite, weightsEnd: weights?.byteCount ?? 0)
     var output = AtomicOutput()
     do {
-      let weights = try weightPieces(writer.weights)
+      var pieces = Pieces(text)
+      try writer.apply(to: &pieces)
       // Weights only ever grow at the end, so that the old text goes with the new weights, too.
-      try output.add(IRWeights.path(beside: path), chunks: weights)
-      try output.add(path, chunks: try writer.text())
+      try output.add(IRWeights.path(beside: path), chunks: try weightPieces(writer.weights))
+      try output.add(path, chunks: pieces.finish())
       try output.commit()
     } catch {
       output.discard()

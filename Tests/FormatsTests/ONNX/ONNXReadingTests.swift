@@ -63,7 +63,9 @@ struct ONNXReadingTests {
     attribute.name = "then_branch"
     attribute.type = .graph
     attribute.g = branch
-    condition.attribute = [attribute]
+    var other = attribute
+    other.name = "else_branch"
+    condition.attribute = [attribute, other]
     let document = try readONNX(
       try Models.model(
         inputs: [Models.float("x", [2]), Models.value("c", .bool, [])],

@@ -33,7 +33,7 @@ import Testing
     let document = try Document.read(path: path)
     try document.graph.verify()
     let source = try #require(document.source as? OpenVINOSource)
-    for (layer, values) in zip(source.network.layers, source.values) {
+    for (layer, values) in zip(source.graph.network.layers, source.graph.values) {
       for (port, value) in zip(layer.outputs, values) {
         let type = document.graph.type(of: value)
         let element = try IRText.element(port.precision ?? "dynamic")

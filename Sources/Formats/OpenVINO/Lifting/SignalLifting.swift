@@ -1,17 +1,18 @@
 import GraphIR
 import Tensors
 
+/// Fourier transforms along several axes, one after the other; the last axis holds the parts of complex numbers. Other makers of signals.
 extension LiftingRules {
   static let signal: [String: LiftingRule] = [
-    "DFT": { lifting in [try lifting.transformed(try lifting.input(0), isInverse: false)] },
-    "IDFT": { lifting in [try lifting.transformed(try lifting.input(0), isInverse: true)] },
+    "DFT": { lifting in [try lifting.transformed(try lifting.input(0), inverse: false)] },
+    "IDFT": { lifting in [try lifting.transformed(try lifting.input(0), inverse: true)] },
     // Real numbers to the half of their spectrum that says it all: halved along the last axis, the first to be transformed.
     "RDFT": { lifting in
       let complex = try lifting.add("Unsqueeze", [try lifting.input(0), try lifting.constant([-1])])
-      return [try lifting.transformed(complex, isInverse: false, halvesLast: true)]
+      return [try lifting.transformed(complex, inverse: false, isReal: true)]
     },
     "IRDFT": { lifting in
-      let real = try lifting.transformed(try lifting.input(0), isInverse: true, halvesLast: true)
+      let real = try lifting.transformed(try lifting.input(0), inverse: true, isReal: true)
       return [try lifting.add("Squeeze", [real, try lifting.constant([-1])])]
     },
     "STFT": { lifting in
@@ -56,22 +57,33 @@ extension LiftingRules {
 }
 
 extension Lifting {
-  /// The transform of complex numbers along all axes that input 1 names, to the sizes of input 2 where it has one.
-  ///
-  /// With `halvesLast` the last of them is real on one side: it comes first forwards, last backwards.
-  fileprivate mutating func transformed(_ data: Value, isInverse: Bool, halvesLast: Bool = false) throws -> Value {
-    // The last axis holds real and imaginary parts; axes are counted without it.
-    let rank = try rank(data) - 1
-    let axes = try integers(1).map { try normalizedAxis($0, rank: rank) }
-    let sizes = inputs.count > 2 ? try integers(2) : axes.map { _ in -1 }
-    try require(sizes.count == axes.count, "\(sizes.count) sizes for \(axes.count) axes")
-    let order = halvesLast && !isInverse ? Array(axes.indices.reversed()) : Array(axes.indices)
-    return try order.reduce(data) { value, index in
-      let isHalved = halvesLast && index == axes.count - 1
-      let length = sizes[index] == -1 ? nil : try constant(Tensor(scalar: Int64(sizes[index])))
-      let axis = try constant(Tensor(scalar: Int64(axes[index])))
-      return try add(
-        "DFT", [value, length, axis], ["inverse": .boolean(isInverse), "onesided": .boolean(isHalved)])
+  /// `signal`, with the parts of complex numbers in a last axis, transformed along the layer's axes. Where `isReal`, one half says all along
+  /// the last of these, which comes first on the way there and last on the way back.
+  fileprivate mutating func transformed(_ signal: Value, inverse: Bool, isReal: Bool = false) throws -> Value {
+    let count = try rank(signal) - 1
+    let axes = try integers(1).map { try normalizedAxis($0, rank: count) }
+    try require(Set(axes).count == axes.count && !axes.isEmpty, "the axes \(axes) are none, or name one twice")
+    var result = signal
+    let steps = Array(axes.indices)
+    for step in isReal && !inverse ? steps.reversed() : steps {
+      let size = try transformSize(step, of: axes[step], in: result)
+      let axis = try constant(Tensor(scalar: Int64(axes[step])))
+      let halves = isReal && step == axes.count - 1
+      result = try add("DFT", [result, size, axis], ["inverse": .boolean(inverse), "onesided": .boolean(halves)])
     }
+    return result
+  }
+
+  /// How long the transform along the layer's axis number `step` is; nil where it is as long as `signal`.
+  private mutating func transformSize(_ step: Int, of axis: Int, in signal: Value) throws -> Value? {
+    guard let sizes = optionalInput(2) else { return nil }
+    if let known = info(sizes).integers {
+      try require(known.indices.contains(step), "there are more axes than sizes \(known)")
+      return known[step] == -1 ? nil : try constant(Tensor(scalar: Int64(known[step])))
+    }
+    let size = try cast(add("Gather", [sizes, constant(Tensor(scalar: Int64(step)))]), to: .int64)
+    let whole = try add("Gather", [add("Shape", [signal]), constant(Tensor(scalar: Int64(axis)))])
+    let isWhole = try add("Less", [size, constant(Tensor(scalar: Int64(0)))])
+    return try add("Where", [isWhole, whole, size])
   }
 }

@@ -12,7 +12,8 @@ struct Lowering {
   private(set) var layers: [NewLayer] = []
   /// What goes behind the weights of the file.
   private(set) var weights: [Data] = []
-  private var weightsEnd: Int
+  /// Where the next weights would go.
+  private(set) var weightsEnd: Int
   private let firstID: Int
   private var takenNames: Set<String>
   /// The last number put behind each name that several layers would have.

@@ -4,12 +4,10 @@ import Tensors
 
 /// Makes a graph of the canonical operations from an IR.
 struct IRImporter {
-  private let network: IRNetwork
-  private let topology: IRTopology
+  /// The graph of the file that is being read.
+  var source: IRGraph
+  var lifting: Lifting
   private var weights: IRWeights
-  private var lifting: Lifting
-  /// The value of every output port, by layer.
-  private var values: [[Value]]
   private var inputNames: Set<String> = []
 
   static func read(_ file: ModelFile) throws -> Document {
@@ -18,47 +16,69 @@ struct IRImporter {
     var importer = try IRImporter(receiver.network, weights: IRWeights(beside: file.path))
     try importer.build()
     try importer.weights.mapIfPresent()
-    let source = OpenVINOSource(
-      text: file.storage, weights: importer.weights.storage, network: importer.network, topology: importer.topology,
-      values: importer.values)
+    let source = OpenVINOSource(text: file.storage, weights: importer.weights.storage, graph: importer.source)
     return Document(graph: importer.lifting.graph, source: source)
   }
 
   private init(_ network: IRNetwork, weights: IRWeights) throws {
-    self.network = network
     self.weights = weights
-    try require(network.layersEnd != nil, "the IR has no <layers>")
-    topology = try IRTopology(network)
+    source = try IRGraph(network)
     lifting = Lifting(graph: Graph(name: network.name), registry: StandardOperations.registry)
-    values = Array(repeating: [], count: network.layers.count)
   }
+
+  /// Reads the graph inside a layer of another one.
+  init(body network: IRNetwork, around: IRImporter) throws {
+    weights = around.weights
+    source = try IRGraph(network)
+    lifting = Lifting(graph: Graph(name: network.name), registry: StandardOperations.registry)
+  }
+
+  /// Adds the layers of a body whose Parameters have their values.
+  mutating func finishBody() throws {
+    for (index, layer) in source.network.layers.enumerated() where layer.type == "Parameter" {
+      guard !source.values[index].isEmpty else {
+        throw ModelError.invalid("Parameter \(layer.label) is in no port map")
+      }
+    }
+    try addLayers(sources())
+  }
+
+  /// Goes on with the weights as another importer has left them.
+  mutating func takeWeights(of other: IRImporter) { weights = other.weights }
 
   private mutating func build() throws {
     let origins = sources()
+    let layers = source.network.layers
     // Inputs and outputs are numbered by their place in the file, which may not be the order that the edges ask for.
-    for (index, layer) in network.layers.enumerated() where layer.type == "Parameter" {
+    for (index, layer) in layers.enumerated() where layer.type == "Parameter" {
       try locating(layer.label) { try addParameter(layer, at: index, origin: origins[index]) }
     }
-    for index in topology.order {
-      let layer = network.layers[index]
-      guard layer.type != "Parameter", layer.type != "Result" else { continue }
-      try locating("layer \(layer.label)") {
-        lifting.begin(
-          layer, inputs: topology.producers[index].map { values[$0.port.layer][$0.port.output] },
-          readOutputs: layer.outputs.indices.filter { topology.readPorts.contains(.init(layer: index, output: $0)) },
-          origin: origins[index])
-        values[index] = try lifted(layer)
-      }
-    }
-    for (index, layer) in network.layers.enumerated() where layer.type == "Result" {
+    try addLayers(origins)
+    for (index, layer) in layers.enumerated() where layer.type == "Result" {
       try locating("layer \(layer.label)") { try addResult(layer, at: index) }
     }
   }
 
+  /// Adds all layers but Parameters and Results.
+  mutating func addLayers(_ origins: [Origin]) throws {
+    let topology = source.topology
+    for index in topology.order {
+      let layer = source.network.layers[index]
+      guard layer.type != "Parameter", layer.type != "Result" else { continue }
+      try locating("layer \(layer.label)") {
+        lifting.begin(
+          layer, inputs: topology.producers[index].map { source.values[$0.port.layer][$0.port.output] },
+          readOutputs: layer.outputs.indices.filter { topology.readPorts.contains(.init(layer: index, output: $0)) },
+          origin: origins[index])
+        source.values[index] = try lifted(layer)
+      }
+    }
+  }
+
   /// The origin of each layer's nodes; names that several layers share are told apart by the ids.
-  private func sources() -> [Origin] {
+  func sources() -> [Origin] {
     var taken: Set<String> = []
-    return network.layers.enumerated().map { index, layer in
+    return source.network.layers.enumerated().map { index, layer in
       let isFree = taken.insert(layer.name).inserted
       let name = isFree && !layer.name.isEmpty ? layer.name : "\(layer.name)#\(layer.id)"
       taken.insert(name)
@@ -75,6 +95,7 @@ struct IRImporter {
         return [try lifting.graph.addConstant(tensor, name: layer.name, origin: lifting.origin)]
       }
     }
+    if !layer.bodies.isEmpty, let results = try liftedSubgraphs(layer) { return results }
     return try lifting.results()
   }
 
@@ -91,19 +112,26 @@ struct IRImporter {
     let element = try IRText.element(try layer.data.required("element_type", of: "data"))
     let shape = try IRText.shape(try layer.data.required("shape", of: "data")) { Dimension(symbol: "\(name).\($0)") }
     if let sizes = shape.sizes { _ = try Tensor.elementCount(of: sizes, element: element) }
-    values[index] = [try lifting.graph.addInput(names, TensorType(element, shape), origin: origin)]
+    source.values[index] = [try lifting.graph.addInput(names, TensorType(element, shape), origin: origin)]
   }
 
   private mutating func addResult(_ layer: IRLayer, at index: Int) throws {
-    guard layer.inputs.count == 1, let producer = topology.producers[index].first?.port else {
-      throw ModelError.invalid("a Result has one input port")
-    }
-    let source = network.layers[producer.layer]
+    let value = try resultValue(at: index)
+    guard let producer = source.topology.producers[index].first?.port else { return }
+    let maker = source.network.layers[producer.layer]
     var names: [String] = []
-    for name in source.outputs[producer.output].names + layer.outputNames + [layer.name, source.name]
+    for name in maker.outputs[producer.output].names + layer.outputNames + [layer.name, maker.name]
     where !names.contains(name) {
       names.append(name)
     }
-    lifting.graph.addOutput(names, values[producer.layer][producer.output])
+    source.results.append(index)
+    lifting.graph.addOutput(names, value)
+  }
+
+  /// What the Result at `index` reads.
+  func resultValue(at index: Int) throws -> Value {
+    guard source.network.layers[index].inputs.count == 1, let producer = source.topology.producers[index].first?.port
+    else { throw ModelError.invalid("a Result has one input port") }
+    return source.values[producer.layer][producer.output]
   }
 }

@@ -22,6 +22,12 @@ struct IRLayer: Sendable {
   var outputs: [IRPort] = []
   /// Its bytes in the file, from `<layer` to the end of its closing tag.
   var range: Range<Int>
+  /// The graphs that it runs, by the names of their elements: `then_body`, `else_body` or `body`.
+  var bodies: [String: IRNetwork] = [:]
+  /// How ports of the layer and layers of its graphs belong together, by the names of the elements: `port_map`, `then_port_map`, `else_port_map`.
+  var portMaps: [String: [IRPortMapEntry]] = [:]
+  /// What a round of a loop hands to the next: the ids of a Result and a Parameter of the body.
+  var backEdges: [(from: Int, to: Int)] = []
 
   /// The number of the operator set; nil for extensions.
   var version: Int? {
@@ -39,6 +45,17 @@ struct IRPort: Sendable {
   var dimensions: [Int] = []
   /// The bytes of its opening tag.
   var tag: Range<Int>
+}
+
+/// A line of a port map.
+struct IRPortMapEntry: Sendable {
+  let isInput: Bool
+  /// The port of the layer; −1 for what no port gives or takes.
+  let port: Int
+  /// The id of the Parameter or Result inside.
+  let layer: Int
+  /// How a tensor is cut into slices or put together from them: `axis`, `start`, `end`, `stride`, `part_size`; and `purpose`.
+  let attributes: XMLAttributes
 }
 
 struct IREdge: Sendable {

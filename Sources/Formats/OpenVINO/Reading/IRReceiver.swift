@@ -2,17 +2,20 @@ import Tensors
 
 /// Collects an `IRNetwork` from the elements of an XML file.
 ///
-/// Elements that say nothing about the graph (`rt_info`, the bodies of `If` and `Loop`) are passed over; write-back copies their text.
+/// Elements that say nothing about the graph (`rt_info`) are passed over; write-back copies their text.
 final class IRReceiver: XMLReceiver {
   private(set) var network = IRNetwork()
   private var elements: [Element] = []
   private var layer: IRLayer?
+  /// The graphs around the one that is being read, each with the layer that it is inside of.
+  private var around: [(network: IRNetwork, layer: IRLayer)] = []
   private var port: IRPort?
   private var edge: IREdge?
   private var size = ""
 
   private enum Element {
     case network
+    case body(String)
     case layers
     case layer
     case data
@@ -22,8 +25,13 @@ final class IRReceiver: XMLReceiver {
     case size
     case edges
     case edge
+    case portMap(String)
+    case backEdges
     case ignored
   }
+
+  /// Graphs inside graphs are worked on recursively.
+  private static let depthLimit = 32
 
   func start(_ name: String, _ attributes: XMLAttributes, in scanner: XMLScanner) throws {
     let element: Element
@@ -33,8 +41,22 @@ final class IRReceiver: XMLReceiver {
       try startNetwork(attributes)
     case (nil, _):
       throw ModelError.invalid("an OpenVINO IR begins with <net>, this file with <\(name.prefix(40))>")
-    case (.network, "layers"): element = .layers
-    case (.network, "edges"): element = .edges
+    case (.network, "layers"), (.body, "layers"): element = .layers
+    case (.network, "edges"), (.body, "edges"): element = .edges
+    case (.layer, "body"), (.layer, "then_body"), (.layer, "else_body"):
+      element = .body(name)
+      try startBody(name)
+    case (.layer, "port_map"), (.layer, "then_port_map"), (.layer, "else_port_map"): element = .portMap(name)
+    case (.portMap(let map), "input"), (.portMap(let map), "output"):
+      element = .ignored
+      try addPortMapEntry(to: map, isInput: name == "input", attributes)
+    case (.layer, "back_edges"): element = .backEdges
+    case (.backEdges, "edge"):
+      element = .ignored
+      layer?.backEdges.append(
+        (
+          try attributes.requiredInteger("from-layer", of: name), try attributes.requiredInteger("to-layer", of: name)
+        ))
     case (.layers, "layer"):
       element = .layer
       try startLayer(attributes, at: scanner.tagStart)
@@ -81,6 +103,7 @@ final class IRReceiver: XMLReceiver {
         network.edges.append(edge)
       }
       edge = nil
+    case .body(let name): endBody(name)
     case .layers: network.layersEnd = scanner.tagStart
     case .edges: network.edgesEnd = scanner.tagStart
     default: break
@@ -97,6 +120,31 @@ final class IRReceiver: XMLReceiver {
     guard (10...11).contains(network.version) else {
       throw ModelError.unsupported("OpenVINO IR of version \(network.version); versions 10 and 11 can be read")
     }
+  }
+
+  private func startBody(_ name: String) throws {
+    guard let layer else { return }
+    try require(layer.bodies[name] == nil, "layer \(layer.label) has more than one <\(name)>")
+    try require(around.count < Self.depthLimit, "graphs are nested more than \(Self.depthLimit) deep")
+    around.append((network, layer))
+    network = IRNetwork()
+    network.version = 11
+    self.layer = nil
+  }
+
+  private func endBody(_ name: String) {
+    guard let (outer, owner) = around.popLast() else { return }
+    layer = owner
+    layer?.bodies[name] = network
+    network = outer
+  }
+
+  private func addPortMapEntry(to map: String, isInput: Bool, _ attributes: XMLAttributes) throws {
+    let element = isInput ? "input" : "output"
+    layer?.portMaps[map, default: []].append(
+      IRPortMapEntry(
+        isInput: isInput, port: try attributes.requiredInteger("external_port_id", of: element),
+        layer: try attributes.requiredInteger("internal_layer_id", of: element), attributes: attributes))
   }
 
   private func startLayer(_ attributes: XMLAttributes, at offset: Int) throws {

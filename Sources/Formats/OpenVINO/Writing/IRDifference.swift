@@ -18,7 +18,7 @@ struct IRDifference {
   /// What inputs of layers that stay read now, where that is not what they read before.
   private(set) var rewired: [Input: Value] = [:]
 
-  private let source: OpenVINOSource
+  private let source: IRGraph
   private let rewritten: Graph
   private let ports: [Value: IRTopology.Port]
   /// By layer, what its nodes read now, by what they read when they were imported.
@@ -26,7 +26,7 @@ struct IRDifference {
   /// Layers that can't say any more what their nodes compute: a node inside reads something else than it did.
   private var broken: Set<Int> = []
 
-  init(_ source: OpenVINOSource, from original: Graph, to rewritten: Graph) {
+  init(_ source: IRGraph, from original: Graph, to rewritten: Graph) {
     self.source = source
     self.rewritten = rewritten
     keptLayers = Array(repeating: false, count: source.network.layers.count)
@@ -98,11 +98,11 @@ struct IRDifference {
     var reached: Set<Int> = []
     var added: Set<NodeID> = []
     var pending: [Value] = []
-    let results = source.network.layers.indices.filter { source.network.layers[$0].type == "Result" }
-    for (index, (before, after)) in zip(results, zip(original.outputs, rewritten.outputs)) {
+    for (index, (before, after)) in zip(source.results, zip(original.outputs, rewritten.outputs)) {
       keptLayers[index] = true
-      if before.value != after.value || isBroken(after.value) { rewired[Input(layer: index, input: 0)] = after.value }
-      pending.append(after.value)
+      let (old, new) = (original.value(read: index, before.value), rewritten.value(read: index, after.value))
+      if old != new || isBroken(new) { rewired[Input(layer: index, input: 0)] = new }
+      pending.append(new)
     }
     while let value = pending.popLast() {
       if let port = ports[value], !broken.contains(port.layer) {
@@ -126,5 +126,16 @@ struct IRDifference {
       if after != before || isBroken(after) { rewired[Input(layer: layer, input: input)] = after }
       return after
     }
+  }
+}
+
+extension Graph {
+  /// What the Result `layer` reads where the graph's output is `value`, which it may have been made into.
+  fileprivate func value(read layer: Int, _ value: Value) -> Value {
+    var value = value
+    while let input = self[value.node].inputs.first ?? nil, self[value.node].origin.passes.isEmpty,
+      self[value.node].origin.sources.first?.index == layer
+    { value = input }
+    return value
   }
 }

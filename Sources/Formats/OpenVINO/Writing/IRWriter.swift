@@ -2,27 +2,36 @@ import Foundation
 import GraphIR
 import Tensors
 
-/// Puts an IR together again: the text of the file with some layers and edges left out and others put in.
+/// Puts a graph of an IR together again: the text of the file with some layers and edges left out and others put in.
 struct IRWriter {
-  private let source: OpenVINOSource
-  private let rewritten: Graph
+  private let text: TensorStorage
+  private let rewrite: IRRewrite
+  private var source: IRGraph { rewrite.source }
+  private var rewritten: Graph { rewrite.rewritten }
   private let difference: IRDifference
   private var lowering: Lowering
   /// The names of ports of layers that stay, where those change.
   private var renamedPorts: [IRTopology.Port: [String]] = [:]
+  /// The graphs inside layers that stay.
+  private var inside: [IRWriter] = []
 
-  init(_ source: OpenVINOSource, _ difference: IRDifference, original: Graph, rewritten: Graph) throws {
-    self.source = source
-    self.rewritten = rewritten
-    self.difference = difference
-    lowering = try Lowering(rewritten, into: source.network, weightsEnd: source.weights?.byteCount ?? 0)
+  /// - Parameter weightsEnd: where further weights go.
+  init(_ text: TensorStorage, _ rewrite: IRRewrite, weightsEnd: Int) throws {
+    self.text = text
+    self.rewrite = rewrite
+    difference = rewrite.difference
+    let (source, rewritten) = (rewrite.source, rewrite.rewritten)
+    lowering = try Lowering(rewritten, into: source.network, weightsEnd: weightsEnd)
     let owners = IRWriter.owners(of: difference.additions, in: rewritten)
     for id in difference.additions {
-      try lowering.add(rewritten[id], owner: owners[id] ?? "") { [difference, source] value in
+      try lowering.add(rewritten[id], owner: owners[id] ?? "") { [difference] value in
         difference.port(of: value).map { source.output($0, type: rewritten.type(of: value)) }
       }
     }
-    moveNames(original)
+    moveNames(rewrite.original)
+    for inner in rewrite.inside where difference.keptLayers[inner.layer] {
+      inside.append(try IRWriter(text, inner.rewrite, weightsEnd: inside.last?.weightsEnd ?? lowering.weightsEnd))
+    }
   }
 
   /// For nodes without a name, that of the first node that needs them.
@@ -36,12 +45,13 @@ struct IRWriter {
   }
 
   /// What follows the weights of the file.
-  var weights: [Data] { lowering.weights }
+  var weights: [Data] { lowering.weights + inside.flatMap(\.weights) }
 
-  /// The XML, in pieces.
-  func text() throws -> [Data] {
+  private var weightsEnd: Int { inside.last?.weightsEnd ?? lowering.weightsEnd }
+
+  /// Makes the changes to the XML.
+  func apply(to pieces: inout Pieces) throws {
     let layers = source.network.layers
-    var pieces = Pieces(source.text)
     var additions = insertions()
     for (index, layer) in layers.enumerated() {
       for addition in additions.removeValue(forKey: index) ?? [] { pieces.insert(addition, before: layer.range) }
@@ -57,7 +67,7 @@ struct IRWriter {
     guard let layersEnd = source.network.layersEnd else { throw ModelError.invalid("the IR has no <layers>") }
     for addition in additions.values.joined() { pieces.append(addition, atEndOf: layersEnd, like: layers.last?.range) }
     try addEdges(to: &pieces)
-    return pieces.finish()
+    for writer in inside { try writer.apply(to: &pieces) }
   }
 
   /// New layers by the position of the first layer of the file that needs them; `Int.max` where none does.
@@ -144,7 +154,7 @@ struct IRWriter {
   }
 }
 
-extension OpenVINOSource {
+extension IRGraph {
   fileprivate func output(_ port: IRTopology.Port, type: TensorType) -> LayerOutput {
     let layer = network.layers[port.layer]
     return LayerOutput(layer: layer.id, port: layer.outputs[port.output].id, type: type)

@@ -1,0 +1,36 @@
+import GraphIR
+
+/// A graph of an IR, the model's or one inside a layer, as it was read and as passes left it.
+struct IRRewrite {
+  let source: IRGraph
+  let original: Graph
+  var rewritten: Graph
+
+  /// What changes in this graph itself.
+  var difference: IRDifference { IRDifference(source, from: original, to: rewritten) }
+
+  /// The graphs inside that have changed, with the positions of their layers.
+  var inside: [(layer: Int, rewrite: IRRewrite)] {
+    source.inside.sorted { $0.key < $1.key }.flatMap { owner, graphs -> [(Int, IRRewrite)] in
+      guard rewritten.contains(owner), let layer = rewritten[owner].origin.sources.first?.index else { return [] }
+      return zip(graphs, zip(original.subgraphs(of: owner), rewritten.subgraphs(of: owner))).compactMap { graph, pair in
+        pair.0 == pair.1 ? nil : (layer, IRRewrite(source: graph, original: pair.0, rewritten: pair.1))
+      }
+    }
+  }
+
+  /// The same with attention in the form that OpenVINO can say, here and inside.
+  func withAttentionInForm() throws -> IRRewrite {
+    var result = self
+    for (owner, graphs) in source.inside where rewritten.contains(owner) {
+      let before = original.subgraphs(of: owner)
+      try result.rewritten.updateSubgraphs(of: owner) { graph, index in
+        guard graphs.indices.contains(index), before.indices.contains(index), graph != before[index] else { return }
+        graph = try IRRewrite(source: graphs[index], original: before[index], rewritten: graph).withAttentionInForm()
+          .rewritten
+      }
+    }
+    try ScaledDotProductAttentionForm.run(on: &result.rewritten, nodes: result.difference.additions)
+    return result
+  }
+}
