@@ -105,13 +105,15 @@ def openvino_outputs(model: pathlib.Path, values: dict) -> dict:
     return {port.any_name: results[port] for port in compiled.outputs}
 
 
-def onnx_nodes(graph):
-    """Yields the nodes of a graph or function and of all graphs inside."""
+def onnx_nodes(graph, functions):
+    """Yields the nodes of a graph or function, of all graphs inside, and of the functions that it calls."""
     for node in graph.node:
         yield node
         for attribute in node.attribute:
             for inner in ([attribute.g] if attribute.HasField("g") else attribute.graphs):
-                yield from onnx_nodes(inner)
+                yield from onnx_nodes(inner, functions)
+        if node.op_type not in ATTENTION and (node.domain, node.op_type) in functions:
+            yield from onnx_nodes(functions[node.domain, node.op_type], functions)
 
 
 def canonical(path: pathlib.Path) -> str:
@@ -199,7 +201,8 @@ class EndToEnd(unittest.TestCase):
                     with self.subTest(model, flags=flags):
                         fused = onnx.load(self.check_fused_file(model, *flags))
                         onnx.checker.check_model(fused)
-                        count = sum(node.op_type in ATTENTION for node in onnx_nodes(fused.graph))
+                        functions = {(each.domain, each.name): each for each in fused.functions}
+                        count = sum(node.op_type in ATTENTION for node in onnx_nodes(fused.graph, functions))
                         self.assertEqual(count, expected.get("fused", 0) + expected.get("already-fused", 0))
 
     @needs("onnx")

@@ -148,7 +148,12 @@ struct JSONGraphBuilder {
           "\(node.op) has no attribute '\(name.prefix(80))'; it has \(known.isEmpty ? "none" : known)")
       }
       do {
-        try attribute.write(&operation, try field.attribute())
+        if case .graph = attribute.read(operation), case .string(let text) = field.value {
+          let inner = try locating("'\(name)'") { try GraphParser(registry: registry).parse(text) }
+          try attribute.write(&operation, .graph(inner))
+        } else {
+          try attribute.write(&operation, try field.attribute())
+        }
       } catch let error as ModelError {
         // JSON has no number for these.
         guard case .string(let text) = field.value, ["inf", "-inf", "nan"].contains(text), let number = Double(text)

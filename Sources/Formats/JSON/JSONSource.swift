@@ -14,7 +14,12 @@ struct JSONSource: ModelSource {
   var format: String { "json" }
 
   func write(_ rewritten: Graph, of original: Graph, to target: String, options: WriteOptions) throws {
-    let difference = RewriteDifference(from: original, to: rewritten) { names[$0] != nil }
+    // A node is written anew with the graphs inside it.
+    let changed = rewritten.subgraphOwners.filter { owner in
+      !original.contains(owner) || original.subgraphs(of: owner) != rewritten.subgraphs(of: owner)
+    }
+    let sources = Set(changed.compactMap { rewritten[$0].origin.sources.first?.index })
+    let difference = RewriteDifference(from: original, to: rewritten, changed: sources) { names[$0] != nil }
     var writer = JSONGraphWriter(self, rewritten: rewritten, difference: difference)
     let text = try difference.isEmpty ? bytes : writer.text()
     let weights = description.weights.enumerated().filter { index, _ in

@@ -19,9 +19,9 @@ package struct AttentionRegions: Sendable {
     }
   }
 
-  /// The index of the decision that `node` belongs to.
-  package func decision(of node: Node) -> Int? {
-    node.origin.sources.lazy.compactMap { decisionBySource[$0.name] }.first
+  /// The index of the decision that `node` belongs to; `path` is the names of the nodes that it is inside of, each with a `/` behind it.
+  package func decision(of node: Node, inside path: String = "") -> Int? {
+    node.origin.sources.lazy.compactMap { decisionBySource[path + $0.name] }.first
   }
 }
 

@@ -8,6 +8,7 @@ package struct ProfiledStep: Sendable {
   /// The name of the operation; for a step of several nodes their names in order, joined by `+`.
   package let kind: String
   package let name: String
+  /// Its node; for a step inside a node that one.
   package let node: NodeID
   /// The names of the source nodes that it stands for.
   package let sources: [String]
@@ -25,9 +26,9 @@ package struct ProfiledStep: Sendable {
   init(_ record: StepRecord, regions: AttentionRegions) {
     let node = record.node
     kind = record.nodes.map { OperationDescriptor.of($0.operation).name }.joined(separator: "+")
-    name = node.label
-    self.node = node.id
-    sources = record.nodes.flatMap { $0.origin.sources.map(\.name) }
+    name = record.label
+    self.node = record.outermost
+    sources = record.nodes.flatMap { $0.origin.sources.map { record.path + $0.name } }
     inputs = record.inputs.compactMap { $0 }
     outputs = record.outputs
     start = record.start
@@ -37,7 +38,7 @@ package struct ProfiledStep: Sendable {
       ? .none : OperationWork(of: node.operation, inputs: record.inputs, outputs: record.outputs)
     liveBytes = record.liveBytes
     spans = record.spans
-    attention = record.nodes.lazy.compactMap { regions.decision(of: $0) }.first
+    attention = record.nodes.lazy.compactMap { regions.decision(of: $0, inside: record.path) }.first
   }
 
   /// Floating-point operations per second.

@@ -9,8 +9,10 @@ package struct StepRecord: Sendable {
   package let stepCount: Int
   /// What the step computes, in order; it is named after the first.
   package let nodes: [Node]
-  /// The first node's name; that of a node inside another is `outer/inner`.
-  package var label: String
+  /// For a node inside others their names, each with a `/` behind it; else empty.
+  package var path = ""
+  /// The node of the graph that was run which this is, or is inside of.
+  package var outermost: NodeID
   /// Of the first node, then what the others read besides.
   package let inputs: [TensorType?]
   package let outputs: [TensorType]
@@ -23,6 +25,9 @@ package struct StepRecord: Sendable {
   package var spans: [ThreadSpan]
 
   package var node: Node { nodes[0] }
+
+  /// The first node's name; that of a node inside another is `outer/inner`.
+  package var label: String { path + node.label }
 }
 
 /// A stretch of time in which one thread worked on a step.
@@ -50,13 +55,13 @@ extension ExecutionObserver {
 /// Tells an observer of the nodes inside another one.
 final class InnerObserver: ExecutionObserver {
   private let observer: any ExecutionObserver
-  private let owner: String
+  private let owner: Node
   private let start: Double
   /// When the graph inside began to run, in seconds since its owner did.
   var roundStart = 0.0
 
   /// - Parameter start: when the owner began to run.
-  init(_ observer: any ExecutionObserver, owner: String, start: Double) {
+  init(_ observer: any ExecutionObserver, owner: Node, start: Double) {
     self.observer = observer
     self.owner = owner
     self.start = start
@@ -66,7 +71,8 @@ final class InnerObserver: ExecutionObserver {
 
   func executed(_ step: StepRecord) {
     var outer = step
-    outer.label = "\(owner)/\(step.label)"
+    outer.path = "\(owner.label)/\(step.path)"
+    outer.outermost = owner.id
     outer.start += start + roundStart
     for index in outer.spans.indices { outer.spans[index].start += start + roundStart }
     observer.executed(outer)

@@ -48,7 +48,7 @@ extension ExecutionPlan {
       if let observer {
         observer.executed(
           StepRecord(
-            index: index, stepCount: steps.count, nodes: step.nodes, label: step.node.label,
+            index: index, stepCount: steps.count, nodes: step.nodes, outermost: step.node.id,
             inputs: step.inputTypes ?? operands.map { $0.map(\.type) },
             outputs: step.readsViews ? step.node.outputs.map(\.type) : results.map(\.type), start: begin,
             duration: clock.elapsed - begin, liveBytes: meter.live,
@@ -83,7 +83,7 @@ extension ExecutionPlan.Step {
     case .subgraphs(let operation, let plans):
       return try run(
         operation, plans, operands, apartFrom: arena, meter: &meter,
-        observer: observer.map { InnerObserver($0, owner: node.label, start: start) })
+        observer: observer.map { InnerObserver($0, owner: node, start: start) })
     case .view:
       return try evaluate(operands)
     case .definition:

@@ -161,6 +161,59 @@ private typealias Models = ONNXTestModels
     }
   }
 
+  /// Two calls of a function that holds attention, each with a scale of its own.
+  private func calls(_ scales: [String]) throws -> Onnx_ModelProto {
+    var function = Onnx_FunctionProto()
+    function.name = "Layer"
+    function.domain = "local"
+    function.input = ["x", "scale"]
+    function.output = ["f_y"]
+    function.node = try attention("f")
+    function.opsetImport = [Models.operatorSet("", 17)]
+    let nodes = [
+      try Models.node("Layer", ["x", scales[0]], ["h"], name: "first", domain: "local"),
+      try Models.node("Layer", ["h", scales[1]], ["y"], name: "second", domain: "local"),
+    ]
+    var model = Models.model(
+      inputs: [x], initializers: [scale, Models.tensor("other", [0.25], [])], nodes)
+    model.opsetImport.append(Models.operatorSet("local", 1))
+    model.functions = [function]
+    return model
+  }
+
+  @Test(arguments: WriteOptions.AttentionOperator.allCases)
+  func `attention in a function is written into its body`(_ spelling: WriteOptions.AttentionOperator) throws {
+    let folder = try TemporaryDirectory()
+    let result = try fused(try calls(["scale", "scale"]), spelling, in: folder)
+    #expect(result.log.decisions.map(\.anchor) == ["first/softmax", "second/softmax"])
+    #expect(result.log.decisions.map(\.verdict) == [.fused, .fused])
+    #expect(result.written.graph.node.map(\.opType) == ["Layer", "Layer"])
+    let functions = result.written.functions.filter { $0.domain == "local" }
+    #expect(functions.map(\.name) == ["Layer"])
+    #expect(functions.allSatisfy { !$0.node.contains { $0.opType == "Softmax" } })
+    try expectEqualResults(result.document.graph, result.path, ["x": .random([2, 2, 5, 8], seed: 1)])
+  }
+
+  @Test func `calls for which a function differs get functions of their own`() throws {
+    let folder = try TemporaryDirectory()
+    let result = try fused(try calls(["scale", "other"]), in: folder)
+    let functions = result.written.functions.filter { $0.domain == "local" }
+    #expect(functions.map(\.name).sorted() == ["Layer", "Layer_2", "Layer_3"])
+    #expect(result.written.graph.node.map(\.opType) == ["Layer_2", "Layer_3"])
+    try expectEqualResults(result.document.graph, result.path, ["x": .random([2, 2, 5, 8], seed: 1)])
+  }
+
+  @Test func `functions that call each other in a circle are refused`() throws {
+    var model = try calls(["scale", "scale"])
+    model.functions[0].node.append(
+      try Models.node("Layer", ["f_y", "scale"], ["again"], name: "inner", domain: "local"))
+    #expect {
+      try readONNX(model)
+    } throws: {
+      ($0 as? ModelError)?.kind == .invalid
+    }
+  }
+
   @Test func `a branch of a function's body is fused, too`() throws {
     let folder = try TemporaryDirectory()
     var function = Onnx_FunctionProto()

@@ -41,7 +41,7 @@ enum FlashAttentionFunction {
 
     let vocabulary = ONNXVocabulary(operatorSets: ["": version], usedValueNames: Set(names.values))
     var emitter = ONNXEmitter(vocabulary, names: names)
-    for reference in numbers.references { emitter.emit(reference.node, giving: reference.value) }
+    for reference in numbers.references { emitter.emit(reference.node, giving: [reference.value]) }
     for id in body.topologicalOrder() where !(body[id].operation is Parameter) {
       try emitter.emit(body[id], of: body)
     }

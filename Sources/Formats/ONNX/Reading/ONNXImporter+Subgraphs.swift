@@ -52,7 +52,7 @@ extension ONNXImporter {
       graph.discard(after: mark)
       throw ModelError.unsupported("a value that changes its number of axes from round to round")
     }
-    if scope.call == nil { names.inside[id] = inside }
+    if scope.isInFile { names.inside[id] = inside }
     return id
   }
 
@@ -62,7 +62,8 @@ extension ONNXImporter {
     _ outer: ONNXScope
   ) throws -> (Graph, ONNXNames) {
     var scope = ONNXScope(
-      operatorSets: outer.operatorSets, types: try types(of: body.valueInfo + body.output), call: outer.call)
+      operatorSets: outer.operatorSets, types: try types(of: body.valueInfo + body.output), call: outer.call,
+      isInFile: outer.isInFile)
     try require(
       body.input.count == formals.count, "\(formals.count) inputs were expected, found \(body.input.count)")
     let captured = captures.map { ($0.0, graph.info(of: $0.1)) }
@@ -79,7 +80,7 @@ extension ONNXImporter {
       try define(name, graph.addInput([name], info), in: &scope)
     }
     try addInitializers(of: body, to: &scope)
-    try addNodes(of: body, to: &scope)
+    try addNodes(body.node, to: &scope)
     try addOutputs(of: body, in: scope)
     return (graph, names)
   }

@@ -9,18 +9,12 @@ struct ONNXImporter {
   var names = ONNXNames()
   private let model: Onnx_ModelProto
   let types: ONNXTypes
-  private let functions: [FunctionKey: Onnx_FunctionProto]
+  private let functions: ONNXFunctions
   var tensors: ONNXTensors
   /// What stands before the names of nodes of `graph` where those of the whole model are told apart: of the nodes around it.
   var path = ""
   private var usedNames: [String: Int] = [:]
   var inlinedNodes = 0
-
-  private struct FunctionKey: Hashable {
-    let domain: String
-    let name: String
-    let overload: String
-  }
 
   init(_ model: Onnx_ModelProto, folder: String) throws {
     try require(model.hasGraph, "no ONNX model: it has no graph")
@@ -28,14 +22,7 @@ struct ONNXImporter {
     graph = Graph(name: model.graph.name)
     types = ONNXTypes(model.graph)
     tensors = ONNXTensors(folder: folder)
-    var functions: [FunctionKey: Onnx_FunctionProto] = [:]
-    for function in model.functions {
-      let key = FunctionKey(domain: function.domain, name: function.name, overload: function.overload)
-      guard functions.updateValue(function, forKey: key) == nil else {
-        throw ModelError.invalid("the function '\(function.domain).\(function.name)' is defined more than once")
-      }
-    }
-    self.functions = functions
+    functions = try ONNXFunctions(model)
   }
 
   mutating func run() throws {
@@ -45,15 +32,15 @@ struct ONNXImporter {
       call: nil)
     try addInitializers(of: body, to: &scope)
     try addInputs(to: &scope)
-    try addNodes(of: body, to: &scope)
+    try addNodes(body.node, to: &scope)
     try require(!body.output.isEmpty, "the graph has no outputs")
     try addOutputs(of: body, in: scope)
   }
 
   /// Adds the nodes of a graph, each of which has its number for its position.
-  mutating func addNodes(of body: Onnx_GraphProto, to scope: inout ONNXScope) throws {
-    for index in try ONNXOrder.sorted(body.node, known: Set(scope.values.keys)) {
-      let node = body.node[index]
+  mutating func addNodes(_ nodes: [Onnx_NodeProto], to scope: inout ONNXScope) throws {
+    for index in try ONNXOrder.sorted(nodes, known: Set(scope.values.keys)) {
+      let node = nodes[index]
       let source = SourceNode(index: index, name: unique(node.nameOrOutput), type: node.qualifiedType)
       try add(node, source: source, to: &scope)
     }
@@ -116,7 +103,7 @@ struct ONNXImporter {
     guard scope.values.updateValue(value, forKey: name) == nil else {
       throw ModelError.invalid("the value '\(name)' is defined more than once")
     }
-    if scope.call == nil && names.values[value] == nil { names.values[value] = name }
+    if scope.isInFile && names.values[value] == nil { names.values[value] = name }
   }
 
   /// `name`, or with a number behind it where an earlier node around or beside the same nodes has it.
@@ -135,8 +122,10 @@ struct ONNXImporter {
     try require(!node.opType.isEmpty, "node '\(source.name)' has no type")
     let inputs = node.input.map { name in name.isEmpty ? nil : scope.values[name] ?? nil }
     let results = try locating("node '\(source.name)' (\(source.type))") {
-      let key = FunctionKey(domain: node.domain, name: node.opType, overload: node.overload)
-      if let function = functions[key], !FlashAttentionFunction.isOne(domain: node.domain, name: node.opType) {
+      if let function = functions[node] {
+        if functions.mayHoldAttention(function) {
+          return try call(function, node, inputs: inputs, source: source, from: scope)
+        }
         return try inline(function, call: node, inputs: inputs, source: source, from: scope)
       }
       if let branch = try takenBranch(of: node, inputs: inputs) {

@@ -20,8 +20,10 @@ struct ONNXScope {
   let operatorSets: [String: Int]
   /// What the body says of the types of its values.
   let types: [String: TensorType]
-  /// The call whose function's body this is; nil for the model's own graph.
+  /// The call whose function's body this is, or is inside of; nil for the model's own graph.
   let call: Call?
+  /// Whether the file has these nodes at this place, not somewhere else that they were read from.
+  var isInFile = true
 
   struct Call {
     let source: SourceNode

@@ -15,6 +15,9 @@ final class ONNXVocabulary {
     self.usedValueNames = usedValueNames
     self.usedNodeNames = usedNodeNames
   }
+
+  /// Takes in the operator sets that a function needed beside its own.
+  func addOperatorSets(of function: ONNXVocabulary) { operatorSets.merge(function.operatorSets) { own, _ in own } }
 }
 
 /// Spells operations of a graph as nodes of one body: a model's graph, one inside it, or a function.
@@ -73,9 +76,15 @@ struct ONNXEmitter {
     nodes.append(proto)
   }
 
+  /// Adds the nodes of another body in the place of `node`, whose results have the names `results` there.
+  mutating func emit(_ body: ONNXEmitter, for node: Node, results: [String]) {
+    nodes += body.nodes
+    for (value, name) in zip(node.values, results) { names[value] = name }
+  }
+
   /// Adds a node as it is.
-  mutating func emit(_ proto: Onnx_NodeProto, giving value: Value) {
-    names[value] = proto.output.first
+  mutating func emit(_ proto: Onnx_NodeProto, giving values: [Value]) {
+    for (value, name) in zip(values, proto.output) { names[value] = name }
     vocabulary.usedNodeNames.insert(proto.name)
     vocabulary.usedValueNames.formUnion(proto.output)
     nodes.append(proto)

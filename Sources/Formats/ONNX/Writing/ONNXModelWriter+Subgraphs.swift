@@ -6,6 +6,9 @@ import Tensors
 extension ONNXModelWriter {
   /// A node of the file with what its graphs have become.
   mutating func rewritten(_ node: Onnx_NodeProto, _ owner: NodeID, _ rewrite: ONNXRewrite) throws -> Onnx_NodeProto {
+    if rewrite.rewritten[owner].operation is Call, let inside = rewrite.inside(owner).first {
+      return try called(node, inside)
+    }
     var result = node
     let attributes = ONNXNames.subgraphAttributes[node.opType] ?? []
     for (attribute, inside) in zip(attributes, rewrite.inside(owner)) {

@@ -4,20 +4,26 @@ import Tensors
 
 /// Puts the changes between two graphs into the model that the first was read from.
 struct ONNXModelWriter {
-  private var model: Onnx_ModelProto
-  let vocabulary: ONNXVocabulary
+  let source: ONNXSource
+  var model: Onnx_ModelProto
+  /// That of the model, or of the function that is being written.
+  var vocabulary: ONNXVocabulary
   /// Brings nodes of the file to the operator set that new ones need; nil where they have it.
-  private(set) var upgrade: ONNXUpgrade?
+  var upgrade: ONNXUpgrade?
+  /// What functions have become at some of their calls, under names of their own.
+  var variants: [ONNXFunctions.Key: [Onnx_FunctionProto]] = [:]
 
   /// The model that says what `rewrite` has become: nodes that nothing changed are as they were and in their order.
   static func model(_ source: ONNXSource, _ rewrite: ONNXRewrite) throws -> Onnx_ModelProto {
     var writer = try ONNXModelWriter(source, rewrite)
     writer.model.graph = try writer.graph(source.model.graph, rewrite)
+    writer.takeVariants()
     writer.addImports()
     return writer.model
   }
 
   private init(_ source: ONNXSource, _ rewrite: ONNXRewrite) throws {
+    self.source = source
     var model = source.model
     upgrade =
       rewrite.rewritten.holdsStandardAttention ? try ONNXModelWriter.upgrade(&model, rewrite) : nil
@@ -55,11 +61,15 @@ struct ONNXModelWriter {
     switch node.operation {
     case is Opaque:
       guard let original else { throw ModelError.unsupported("\(node.label): its node is not in the file") }
-      emitter.emit(try respelled(original, node, emitter), giving: Value(node.id))
+      emitter.emit(try respelled(original, node, emitter), giving: node.values)
+    case let call as Call where rewrite.names.inside[node.id] == nil:
+      try emitUnfolded(call, node, rewrite, to: &emitter)
     case let owner as any SubgraphOperation:
       if let original, rewrite.names.inside[node.id] != nil {
         let renamed = try respelled(original, owner, node, rewrite, emitter)
-        for proto in try upgraded(renamed, descending: false) { emitter.emit(proto, giving: Value(node.id)) }
+        let protos = try upgraded(renamed, descending: false)
+        for proto in protos.dropLast() { emitter.emit(proto, giving: []) }
+        if let last = protos.last { emitter.emit(last, giving: node.values) }
       } else {
         try emit(owner, node, rewrite, to: &emitter)
       }
@@ -76,24 +86,16 @@ struct ONNXModelWriter {
   ///
   /// - Returns: what brings nodes over; nil where they need not be.
   private static func upgrade(_ model: inout Onnx_ModelProto, _ rewrite: ONNXRewrite) throws -> ONNXUpgrade? {
-    func raise(_ imports: inout [Onnx_OperatorSetIdProto]) -> Int? {
-      guard let index = imports.firstIndex(where: { ["", "ai.onnx"].contains($0.domain) }),
-        imports[index].version < ONNXUpgrade.target
-      else { return nil }
-      defer { imports[index].version = Int64(ONNXUpgrade.target) }
-      return Int(imports[index].version)
-    }
     for index in model.functions.indices {
-      guard let version = raise(&model.functions[index].opsetImport) else { continue }
       let names = Set(model.functions[index].node.flatMap { $0.input + $0.output })
-      var upgrade = ONNXUpgrade(from: version, usedNames: names) { _ in nil }
+      let raised = ONNXUpgrade.raise(&model.functions[index].opsetImport, usedNames: names) { _ in nil }
+      guard var upgrade = raised else { continue }
       model.functions[index].node = try upgrade.upgraded(model.functions[index].node)
       try upgrade.check()
     }
-    guard let version = raise(&model.opsetImport) else { return nil }
     model.irVersion = max(model.irVersion, 10)
     let ranks = rewrite.ranks
-    return ONNXUpgrade(from: version, usedNames: model.graph.allValueNames()) { ranks[$0] ?? nil }
+    return ONNXUpgrade.raise(&model.opsetImport, usedNames: model.graph.allValueNames()) { ranks[$0] ?? nil }
   }
 
   /// The domain of the function that computes `node`, which is added to `model` where it is not there yet.

@@ -24,6 +24,18 @@ struct ONNXUpgrade {
     self.rank = rank
   }
 
+  /// Raises the standard operator set among `imports` to the one that has `Attention`, and returns what brings nodes over; nil where it is
+  /// that new already.
+  static func raise(
+    _ imports: inout [Onnx_OperatorSetIdProto], usedNames: Set<String>, rank: @escaping (String) -> Int?
+  ) -> ONNXUpgrade? {
+    guard let index = imports.firstIndex(where: { ["", "ai.onnx"].contains($0.domain) }),
+      imports[index].version < target
+    else { return nil }
+    defer { imports[index].version = Int64(target) }
+    return ONNXUpgrade(from: Int(imports[index].version), usedNames: usedNames, rank: rank)
+  }
+
   /// Throws, naming the operators that could not be brought over, where there are any.
   func check() throws {
     guard version >= Self.oldest else {

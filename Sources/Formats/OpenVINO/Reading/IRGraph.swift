@@ -7,8 +7,8 @@ struct IRGraph: Sendable {
   let topology: IRTopology
   /// The value of every output port, by layer.
   var values: [[Value]]
-  /// The Result layer of every output of the graph, by position.
-  var results: [Int] = []
+  /// The Result layer of every output of the graph, by position; nil for one that the file does not have.
+  var results: [Int?] = []
   /// For nodes that run graphs of their own, these.
   var inside: [NodeID: [IRGraph]] = [:]
 

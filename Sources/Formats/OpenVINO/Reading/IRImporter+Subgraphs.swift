@@ -73,6 +73,7 @@ extension IRImporter {
     if let end {
       try body.addOutput(at: body.position(end.layer, "Result"))
     } else {
+      body.importer.source.results.append(nil)
       body.importer.lifting.graph.addOutput(["condition"], holds)
     }
     for state in states {

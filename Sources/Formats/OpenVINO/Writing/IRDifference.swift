@@ -98,7 +98,8 @@ struct IRDifference {
     var reached: Set<Int> = []
     var added: Set<NodeID> = []
     var pending: [Value] = []
-    for (index, (before, after)) in zip(source.results, zip(original.outputs, rewritten.outputs)) {
+    for (result, (before, after)) in zip(source.results, zip(original.outputs, rewritten.outputs)) {
+      guard let index = result else { continue }
       keptLayers[index] = true
       let (old, new) = (original.value(read: index, before.value), rewritten.value(read: index, after.value))
       if old != new || isBroken(new) { rewired[Input(layer: index, input: 0)] = new }
