@@ -20,7 +20,7 @@ private typealias Models = ONNXTestModels
       try Models.node("Transpose", ["x"], ["\(prefix)_t"], ["perm": .integers([0, 1, 3, 2])]),
       try Models.node("MatMul", ["x", "\(prefix)_t"], ["\(prefix)_scores"]),
       try Models.node("Mul", ["\(prefix)_scores", "scale"], ["\(prefix)_scaled"]),
-      try Models.node("Softmax", ["\(prefix)_scaled"], ["\(prefix)_weights"], name: "softmax"),
+      try Models.node("Softmax", ["\(prefix)_scaled"], ["\(prefix)_weights"], name: "softmax", ["axis": .integer(-1)]),
       try Models.node("MatMul", ["\(prefix)_weights", "x"], ["\(prefix)_y"]),
     ]
   }
