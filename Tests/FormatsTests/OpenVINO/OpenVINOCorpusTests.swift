@@ -38,7 +38,8 @@ import Testing
         let type = document.graph.type(of: value)
         let element = try IRText.element(port.precision ?? "dynamic")
         #expect(element == .unknown || type.element == element, "\(layer.label): \(type.element) for \(element)")
-        guard let sizes = type.shape.dimensions, !port.dimensions.isEmpty || !sizes.isEmpty else { continue }
+        // A port without dimensions is a scalar's, or says nothing: that of an If whose branches differ in rank.
+        guard let sizes = type.shape.dimensions, !port.dimensions.isEmpty else { continue }
         let agree =
           sizes.count == port.dimensions.count
           && zip(sizes, port.dimensions).allSatisfy { $0.constant == nil || $1 < 0 || $0.constant == $1 }
