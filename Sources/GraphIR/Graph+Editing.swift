@@ -54,9 +54,7 @@ extension Graph {
     try addInput(names, ValueInfo(type), origin: origin)
   }
 
-  /// Adds an input that answers to `names`.
-  ///
-  /// - Parameter info: its type; for an input of a subgraph also what is known of its contents.
+  /// Adds an input that answers to `names`, with its type; for an input of a subgraph also with what is known of its contents.
   @discardableResult
   public mutating func addInput(_ names: [String], _ info: ValueInfo, origin: Origin = .none) throws -> Value {
     let value = try insert(Parameter(type: info.type), [], name: names.first ?? "", origin: origin)
