@@ -56,6 +56,16 @@ extension LiftedNode {
     try graph.insert(ONNXOperations.make(operation, attributes), inputs, name: name, origin: origin)
   }
 
+  /// The same with `outputs` results.
+  func insertAll(
+    _ operation: String, _ inputs: [Value?], _ attributes: [String: AttributeValue] = [:], outputs: Int,
+    in graph: inout Graph
+  ) throws -> [Value] {
+    let made = try ONNXOperations.make(operation, attributes)
+    let id = try graph.add(made, inputs, name: name, origin: origin, outputs: outputs)
+    return (0..<outputs).map { Value(id, $0) }
+  }
+
   func constant(_ integers: [Int], in graph: inout Graph) throws -> Value {
     try graph.addConstant(Tensor(integers: integers, shape: [integers.count]), origin: origin)
   }
