@@ -29,8 +29,6 @@ struct AttentionForm {
   var masks: [Mask] = []
   var maskedScore = -Double.infinity
   var guardsNaN = false
-  /// The parts of `scale` that are applied to queries and keys before their product.
-  var operandScales = (query: 1.0, key: 1.0)
   /// What position alone hides, after everything else.
   var limits = PositionBand.Limits()
   /// A further logit of every head, and a factor on it.

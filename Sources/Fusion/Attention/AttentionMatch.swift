@@ -15,8 +15,6 @@ struct AttentionMatch {
   /// The output of the second product, which the fused node replaces.
   let output: LabelledValue
   let roles: AxisRoles
-  /// The types of the products' and the softmax's results.
-  let elements: Set<ElementType>
   /// Every node that the fused one stands for, in the order in which they were added.
   let nodes: [NodeID]
   /// What is done between the products one operation at a time, in the file's words.

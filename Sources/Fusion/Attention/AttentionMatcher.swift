@@ -217,7 +217,6 @@ struct AttentionMatcher {
     form.readPositions(
       PositionReader(graph: graph, axes: axes, queries: roles.queries, keys: roles.keys),
       queryLength: axes.size(of: roles.queries), keyLength: axes.size(of: roles.keys))
-    form.operandScales = (bestQuery.scale, bestKey.scale)
     form.scale *= bestQuery.scale * bestKey.scale
     outputForm.scale *= bestValue.scale
     if let sink = softmax.sink {
@@ -226,9 +225,7 @@ struct AttentionMatcher {
     }
     return AttentionMatch(
       axes: axes, query: bestQuery.source, key: bestKey.source, value: bestValue.source, form: form,
-      outputForm: outputForm, output: resolvedOutput, roles: roles,
-      elements: Set([product.output, softmax.input, softmax.output, second.output].map { graph.info(of: $0).element }),
-      nodes: nodes,
+      outputForm: outputForm, output: resolvedOutput, roles: roles, nodes: nodes,
       steps: (score.steps.map(\.node) + [softmax.anchor] + weights.steps.map(\.node)).map(graph.kind))
   }
 }

@@ -40,10 +40,6 @@ struct AttentionRewriter {
     operation.guardsNaN = form.guardsNaN
     operation.causal = form.limits.causal
     (operation.leftWindow, operation.rightWindow) = (form.limits.leftWindow, form.limits.rightWindow)
-    if match.elements == [common], try mayBeStepwise(query, key) {
-      let (ofQuery, ofKey) = form.operandScales
-      operation.stepScales = [ofQuery, ofKey, operation.scale / (ofQuery * ofKey)]
-    }
     let bias = try form.biases.isEmpty ? nil : sum(form.biases)
     let mask = try form.masks.isEmpty ? nil : kept(form.masks)
     let sink = try form.sink.map { try sinks($0.value, scale: $0.scale, to: common) }
@@ -55,13 +51,6 @@ struct AttentionRewriter {
     let result = try finished(output)
     try builder.graph.replaceUses(of: match.output.value, with: result)
     return fused
-  }
-
-  private func mayBeStepwise(_ query: Value, _ key: Value) throws -> Bool {
-    guard let q = builder.graph.type(of: query).shape.dimensions, let k = builder.graph.type(of: key).shape.dimensions,
-      q.count == 4, k.count == 4
-    else { return false }
-    return FlashAttention.mayBeStepwise(element(of: query), scores: [q[0], q[1], q[2], k[2]])
   }
 
   /// The attention's `result` after all that happens to it, in the layout of the second product.

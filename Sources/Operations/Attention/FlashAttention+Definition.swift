@@ -17,10 +17,8 @@ extension FlashAttention {
     try require(
       keyHeads > 0 ? heads % keyHeads == 0 : heads == 0, "\(heads) query heads can't share \(keyHeads) key heads")
     let scores = [batch, heads, queries, keys]
-    let steps = isStepwise(query.element, scores: scores) ? stepScales : [1, 1, scale]
-    let rounding = isStepwise(query.element, scores: scores) ? query.element : .float64
-    let q = try query.doubles().map { rounding.rounded($0 * steps[0]) }
-    let k = try key.doubles().map { rounding.rounded($0 * steps[1]) }
+    let q = try query.doubles()
+    let k = try key.doubles()
     let v = try value.doubles()
     let bias = try inputs.optional(3).map { try Broadcast($0.doubles(), from: $0.shape, to: scores) }
     let mask = try inputs.optional(4).map { try Broadcast($0.doubles(), from: $0.shape, to: scores) }
@@ -40,16 +38,14 @@ extension FlashAttention {
             let keyStart = (source * keys + j) * headSize
             var score = 0.0
             for d in 0..<headSize { score += q[queryStart + d] * k[keyStart + d] }
-            score = rounding.rounded(rounding.rounded(score) * steps[2])
-            if softcap > 0 {
-              score = rounding.rounded(softcap * rounding.rounded(tanh(rounding.rounded(score / softcap))))
-            }
-            if let bias { score = rounding.rounded(score + bias[b, h, i, j]) }
+            score *= scale
+            if softcap > 0 { score = softcap * tanh(score / softcap) }
+            if let bias { score += bias[b, h, i, j] }
             if let mask, mask[b, h, i, j] == 0 { score = maskedScore }
             if hides(key: j, from: i, queries: queries, keys: keys) || j >= lengths?[b] ?? keys { score = -.infinity }
             row[j] = score
           }
-          normalize(&row, sink: sinks?[h], rounding)
+          normalize(&row, sink: sinks?[h])
           let outputStart = ((b * heads + h) * queries + i) * valueSize
           for j in 0..<keys {
             let valueStart = (source * keys + j) * valueSize
@@ -70,18 +66,16 @@ extension FlashAttention {
     return false
   }
 
-  private func normalize(_ row: inout [Double], sink: Double?, _ rounding: ElementType) {
+  private func normalize(_ row: inout [Double], sink: Double?) {
     var maximum = sink ?? -Double.infinity
     for score in row { maximum = score.isNaN || maximum.isNaN ? .nan : max(maximum, score) }
-    var sum = sink.map { rounding.rounded(exp(rounding.rounded($0 - maximum))) } ?? 0
+    var sum = sink.map { exp($0 - maximum) } ?? 0
     for j in row.indices {
-      row[j] = rounding.rounded(exp(rounding.rounded(row[j] - maximum)))
+      row[j] = exp(row[j] - maximum)
       sum += row[j]
-      if StepwiseRounding.roundsPartialSums(of: rounding) { sum = rounding.rounded(sum) }
     }
-    sum = rounding.rounded(sum)
     for j in row.indices {
-      row[j] = rounding.rounded(row[j] / sum)
+      row[j] /= sum
       if guardsNaN && row[j].isNaN { row[j] = 0 }
     }
   }

@@ -43,10 +43,6 @@ public struct FlashAttention: GraphOperation {
   public var maskedScore = -Double.infinity
   /// Whether weights that are NaN count as 0: what a wholly masked row gives then.
   public var guardsNaN = false
-  /// What the source scales queries, keys and scores by where it rounds every step to its own 16-bit type; empty where it does not.
-  ///
-  /// Of effect in small attentions only (`isStepwise`): elsewhere all steps are in 32 bits, which is faster and nearer to the truth.
-  public var stepScales: [Double] = []
 
   public init() {}
 
@@ -56,7 +52,7 @@ public struct FlashAttention: GraphOperation {
     attributes: [
       .init("scale", \.scale), .init("causal", \.causal), .init("leftWindow", \.leftWindow),
       .init("rightWindow", \.rightWindow), .init("softcap", \.softcap), .init("maskedScore", \.maskedScore),
-      .init("guardsNaN", \.guardsNaN), .init("stepScales", \.stepScales),
+      .init("guardsNaN", \.guardsNaN),
     ])
 
   public func infer(_ inputs: Operands<ValueInfo>) throws -> [ValueInfo] {

@@ -57,11 +57,6 @@ private struct Normalized: RealComputation {
     return try data.withElements(as: Scalar.self) { values in
       try Tensor.filled(Scalar.self, data.shape) { result in
         guard result.count > 0 else { return }
-        let isStepwise = StepwiseRounding.applies(
-          to: data.element, rows: result.count / length, length: length)
-        func rounded(_ number: Scalar.Number) -> Scalar.Number {
-          isStepwise ? Scalar(number: number).number : number
-        }
         var row = [Scalar.Number](repeating: .zero, count: length)
         for line in 0..<result.count / length {
           let start = line / inner &* inner &* length &+ line % inner
@@ -72,14 +67,12 @@ private struct Normalized: RealComputation {
           }
           var sum = Scalar.Number.zero
           for i in 0..<length {
-            row[i] = rounded(row[i] - maximum)
-            let power = rounded(Scalar.Number.exponential(row[i]))
+            row[i] -= maximum
+            let power = Scalar.Number.exponential(row[i])
             sum += power
-            if StepwiseRounding.roundsPartialSums(of: data.element) { sum = rounded(sum) }
             if !logarithmic { row[i] = power }
           }
-          sum = rounded(sum)
-          let logarithm = rounded(Scalar.Number.logarithm(sum))
+          let logarithm = Scalar.Number.logarithm(sum)
           for i in 0..<length {
             result[start &+ i &* inner] = Scalar(number: logarithmic ? row[i] - logarithm : row[i] / sum)
           }

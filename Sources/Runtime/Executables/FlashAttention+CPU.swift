@@ -22,12 +22,6 @@ extension Operations.FlashAttention: CPUExecutable {
     if let bias = inputs.optional(3), KernelElement(narrow: bias.element) == nil { return nil }
     if let mask = inputs.optional(4), mask.element != .bool { return nil }
     guard (leftWindow ?? 0) >= 0, (rightWindow ?? 0) >= 0 else { return nil }
-    let (query, key) = (layouts[0].shape, layouts[1].shape)
-    if query.count == 4, key.count == 4,
-      isStepwise(required[0].element, scores: [query[0], query[1], query[2], key[2]])
-    {
-      return nil
-    }
     return try FlashAttentionKernel(
       operation: self, layouts: layouts, target: target, element: required[0].element)
   }

@@ -47,7 +47,6 @@ struct StandardAttentionLifting {
     // A query that sees no key gives 0, by the standard's correction of itself.
     attention.guardsNaN = bias != nil || mask != nil || lengths != nil
     let element = graph.type(of: query).element
-    try readSteps(element, in: graph)
     let operands = [
       query, try cast(key, to: element, in: &graph), try cast(value, to: element, in: &graph), bias, mask, nil, lengths,
     ].trimmed
@@ -67,16 +66,6 @@ struct StandardAttentionLifting {
       let number = try cast(size, to: graph.type(of: query).element, in: &graph)
       query = try node.insert("Div", [query, node.insert("Sqrt", [number], in: &graph)], in: &graph)
     }
-  }
-
-  /// Unless it asks for another type, every step is in that of the query, by the operator's definition with half of the scale on each side.
-  private mutating func readSteps(_ element: ElementType, in graph: Graph) throws {
-    guard try node.integer("softmax_precision") == nil, attention.scale > 0,
-      let q = graph.type(of: query).shape.dimensions, let k = graph.type(of: key).shape.dimensions,
-      FlashAttention.mayBeStepwise(element, scores: [q[0], q[1], q[2], k[2]])
-    else { return }
-    let half = try Tensor(doubles: [attention.scale.squareRoot()], element: element, shape: []).doubles()[0]
-    attention.stepScales = [half, half, 1]
   }
 
   private mutating func readMask(in graph: inout Graph) throws {
