@@ -63,10 +63,16 @@ def bytes_of_one_run(command: list[str], cache: int) -> int:
 
 
 def modelled(flashfuse: str, model: pathlib.Path, folder: str) -> dict:
-    """Returns the bytes that `flashfuse profile` gives for the attention of a model, native and fused."""
-    command = [flashfuse, "profile", str(model), "--output-dir", folder, "--repeat", "1", "--threads", "1", "--json"]
-    figures = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    return {name: figures[name]["bytes_moved"] for name in ("native", "fused")}
+    """Returns the bytes that `flashfuse profile` gives for the steps of a model, native and fused, each with how many of them
+    are written over what the step has just read."""
+    command = [flashfuse, "profile", str(model), "--output-dir", folder, "--repeat", "1", "--threads", "1"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    figures = {}
+    for name, trace in (("native", "native_attention"), ("fused", "flash_attention")):
+        events = json.loads((pathlib.Path(folder) / f"{trace}.json").read_text())["traceEvents"]
+        steps = [event["args"] for event in events if event["ph"] == "X" and event["cat"] != "thread"]
+        figures[name] = [sum(step.get(key, 0) for step in steps) for key in ("bytes", "overwritten_bytes")]
+    return figures
 
 
 def main() -> None:
@@ -76,7 +82,10 @@ def main() -> None:
     arguments = parser.parse_args()
     # Simulated caches have a power of two of lines.
     cache = 1 << (plan(arguments.flashfuse, SHAPES[0])["fast_memory_bytes"].bit_length() - 1)
-    rows = ["| heads × queries × keys × head size | attention | model | cachegrind | difference |", "|---|---|---|---|---|"]
+    rows = [
+        "| heads × queries × keys × head size | attention | model | written in place | fetched, by the model | cachegrind | difference |",
+        "|---|---|---|---|---|---|---|",
+    ]
     worst = 0.0
     for shape in SHAPES:
         with tempfile.TemporaryDirectory() as folder:
@@ -86,11 +95,12 @@ def main() -> None:
             for name, flags in (("native", ["--no-fuse"]), ("fused", [])):
                 command = [arguments.flashfuse, "bench", "model", str(path), "--threads", "1", *flags]
                 counted = bytes_of_one_run(command, cache)
-                difference = model[name] / counted - 1
+                moved, overwritten = model[name]
+                difference = (moved - overwritten) / counted - 1
                 worst = max(worst, abs(difference))
                 sizes = " × ".join(map(str, shape))
-                rows.append(
-                    f"| {sizes} | {name} | {model[name] / 1e6:.1f} MB | {counted / 1e6:.1f} MB | {100 * difference:+.0f} % |")
+                figures = " | ".join(f"{each / 1e6:.1f} MB" for each in (moved, overwritten, moved - overwritten, counted))
+                rows.append(f"| {sizes} | {name} | {figures} | {100 * difference:+.0f} % |")
                 print(rows[-1], flush=True)
     if arguments.write:
         text = DOCUMENT.read_text()

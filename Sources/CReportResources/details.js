@@ -9,13 +9,22 @@ const Details = (() => {
 
   function shape(dimensions) { return dimensions ? `[${dimensions.join(", ")}]` : "of unknown rank"; }
 
+  /** The nodes that were followed, with the one at which matching stopped. */
+  function nearest(reason) {
+    const steps = reason.nearest.flatMap((step, index) => [
+      index ? " → " : "", make(step.node === reason.node ? "mark" : "span", { title: step.node }, step.kind),
+    ]);
+    return make("p", { class: "nearest" }, make("span", { class: "muted" }, "nearest: "), steps);
+  }
+
   /** A decision in full. */
   function decisionText(decision) {
     const parts = [make("p", {}, verdictBadge(decision.verdict), " ", make("span", { class: "muted" }, decision.pass))];
     const reason = decision.reason;
     if (reason) {
       parts.push(make("p", {}, make("b", {}, reason.code), `: ${reason.message}`));
-      if (reason.node) parts.push(make("p", { class: "muted" }, "at ", make("code", {}, reason.node)));
+      if (reason.nearest) parts.push(nearest(reason));
+      if (reason.node) parts.push(make("p", { class: "muted" }, "at ", make("code", {}, breakable(reason.node))));
       if (reason.hint) parts.push(make("p", {}, reason.hint));
     }
     const attention = decision.attention;
@@ -40,8 +49,10 @@ const Details = (() => {
 
   /** The step of a run that a node was. */
   function stepText(timeline, node, peak) {
-    const step = timeline ? timeline.nodes.indexOf(node) : -1;
-    return step < 0 ? [] : [make("h4", {}, "In the run"), list(stepEntries(timeline, step, peak))];
+    const step = timeline ? timeline.members.findIndex(members => members.includes(node)) : -1;
+    if (step < 0) return [];
+    const together = timeline.members[step].length > 1 ? make("p", { class: "muted" }, `computed together: ${timeline.kinds[step]}`) : "";
+    return [make("h4", {}, "In the run"), together, list(stepEntries(timeline, step, peak))];
   }
 
   function stepEntries(timeline, step, peak) {
@@ -51,7 +62,7 @@ const Details = (() => {
       ["Time", `${Format.seconds(seconds)}, ${Format.percent(seconds / timeline.seconds)} of the run`],
       ["Result", timeline.types[step]],
       ["Work", timeline.operations[step] ? Format.operations(timeline.operations[step]) : ""],
-      ["Speed", speed ? `${Format.significant(speed * 1e-9)} GFLOP/s, ${Format.percent(speed / peak)} of peak` : ""],
+      ["Speed", speed ? `${Format.speed(speed)}, ${Format.percent(speed / peak)} of peak` : ""],
       ["Bytes moved", timeline.bytes[step] ? Format.bytes(timeline.bytes[step]) : ""],
       ["Values alive", Format.bytes(timeline.liveBytes[step])],
     ];
@@ -85,7 +96,7 @@ const Details = (() => {
       const inputs = node.inputs.map(input => make("li", {}, `${input.slot}: ${input.type} `,
         input.node != null ? link(input.node) : make("span", { class: "muted" }, input.constant ?? "")));
       const readers = view.graph.nodes.flatMap((other, at) => other.inputs.some(input => input.node === index) ? [at] : []);
-      const parts = [make("p", { class: "mono" }, node.name)];
+      const parts = [make("p", { class: "mono" }, breakable(node.name))];
       if (node.sourceKind) parts.push(make("p", { class: "muted" }, `${node.sourceKind} in the file`));
       if (node.passes.length) parts.push(make("p", { class: "muted" }, `made by ${node.passes.join(", ")}`));
       if (Object.keys(node.attributes).length) {
@@ -114,7 +125,7 @@ const Details = (() => {
       }
       const counts = [...kinds].sort((a, b) => b[1] - a[1]).map(([kind, count]) => make("li", {}, `${count} × ${kind}`));
       this.show(decision ? "Attention" : `Group of ${group.members.length}`,
-        decision ? [make("p", { class: "mono" }, decision.anchor), decisionText(decision)] : [],
+        decision ? [make("p", { class: "mono" }, breakable(decision.anchor)), decisionText(decision)] : [],
         make("h4", {}, Format.count(group.members.length, "node")), make("ul", {}, counts));
     }
 
@@ -124,5 +135,5 @@ const Details = (() => {
     }
   }
 
-  return { Panel, decisionText, stepEntries, verdictBadge };
+  return { Panel, decisionText, nearest, stepEntries, verdictBadge };
 })();

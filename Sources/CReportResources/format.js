@@ -1,4 +1,4 @@
-/** Figures with units, and small helpers that make elements. */
+/** Figures with units, which no line break parts from them, and small helpers that make elements. */
 const Format = {
   /** A number with three significant digits. */
   significant(value) {
@@ -13,18 +13,21 @@ const Format = {
       value /= step;
       unit++;
     }
-    return `${unit === 0 && Number.isInteger(value) ? value : Format.significant(value)} ${units[unit]}`;
+    return `${unit === 0 && Number.isInteger(value) ? value : Format.significant(value)}\u00a0${units[unit]}`;
   },
 
   bytes(value) { return Format.scaled(value, ["B", "kB", "MB", "GB", "TB"], 1000); },
 
-  seconds(value) { return value < 1e-9 ? "0 s" : Format.scaled(value * 1e6, ["µs", "ms", "s"], 1000); },
+  seconds(value) { return value < 1e-9 ? "0\u00a0s" : Format.scaled(value * 1e6, ["µs", "ms", "s"], 1000); },
 
   operations(value) { return Format.scaled(value, ["FLOP", "kFLOP", "MFLOP", "GFLOP", "TFLOP"], 1000); },
 
-  percent(value) { return `${(100 * value).toFixed(value < 0.095 ? 1 : 0)} %`; },
+  percent(value) { return `${(100 * value).toFixed(value < 0.095 ? 1 : 0)}\u00a0%`; },
 
   count(number, noun, plural = `${noun}s`) { return `${number} ${number === 1 ? noun : plural}`; },
+
+  /** GFLOP/s, not more exact than such a figure is. */
+  speed(value) { return value < 1e8 ? "under 0.1\u00a0GFLOP/s" : `${Format.significant(value * 1e-9)}\u00a0GFLOP/s`; },
 
   error(value) { return value === 0 ? "0" : Number(value).toExponential(1); },
 
@@ -69,6 +72,11 @@ function make(tag, properties = {}, ...children) {
   }
   element.append(...children.flat(Infinity).filter(child => child !== undefined && child !== null && child !== ""));
   return element;
+}
+
+/** A name that may be broken after what separates its parts. */
+function breakable(name) {
+  return name.split(/(?<=[/._:])(?=[^/._:])/).flatMap((part, index) => index ? [document.createElement("wbr"), part] : [part]);
 }
 
 /** An SVG element. */

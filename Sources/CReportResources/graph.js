@@ -95,7 +95,7 @@ class GraphView {
     const verdict = this.decisions[group.decision]?.verdict;
     const left = frame.x - frame.width / 2, top = frame.y - frame.height / 2;
     const state = verdict === undefined ? "" : verdict === "declined" ? " declined" : " attention";
-    const label = verdict === undefined ? `－ ${Format.count(group.members.length, "node")}` : `－ attention, ${verdict}`;
+    const label = verdict === undefined ? `− ${Format.count(group.members.length, "node")}` : `− attention, ${verdict}`;
     const area = draw("g", { class: `cluster${state}` },
       draw("rect", { x: left, y: top, width: frame.width, height: frame.height, rx: 9 }));
     const title = draw("g", { class: `cluster title${state}`, tabindex: 0, role: "button", "aria-label": `fold ${label.slice(2)}` },
@@ -131,7 +131,8 @@ class GraphView {
     if (node) {
       family = Kinds.family(node.kind);
       // What a pass added beside it, to bring operands into their layout, is no fusion.
-      if (family === "attention" || (node.passes.length && family !== "move")) classes.push("fused");
+      if (family === "attention") classes.push("fused");
+      else if (node.passes.length && family !== "move") classes.push("made");
       label = `${node.kind} ${node.name}`;
     } else if (box.group !== undefined) {
       const verdict = this.decisions[this.graph.groups[box.group].decision]?.verdict;

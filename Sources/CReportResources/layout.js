@@ -32,10 +32,10 @@ const Layout = (() => {
     const most = [...kinds].sort((a, b) => b[1] - a[1]).slice(0, 3).map(([kind]) => kind);
     const nodes = Format.count(group.members.length, "node");
     if (group.decision === null || group.decision === undefined) {
-      return [`＋ ${nodes}`, most.join(", ") + (kinds.size > 3 ? ", …" : "")];
+      return [`+ ${nodes}`, most.join(", ") + (kinds.size > 3 ? ", …" : "")];
     }
     const verdict = decisions[group.decision]?.verdict ?? "";
-    return [`＋ Attention, ${nodes}`, `${verdict}: ${Format.tail(decisions[group.decision]?.anchor ?? "", 30)}`];
+    return [`+ Attention, ${nodes}`, `${verdict}: ${Format.tail(decisions[group.decision]?.anchor ?? "", 30)}`];
   }
 
   /** The boxes that are to be seen, and which box each node is in. */

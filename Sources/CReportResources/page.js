@@ -82,7 +82,7 @@
   Summary.decisions(report, byId("decision-table"), byId("filters"), index => {
     const decision = report.decisions[index];
     for (const view of active()) view.revealDecision(index);
-    panel.show(decision.attention ? "Attention" : "Decision", make("p", { class: "mono" }, decision.anchor), Details.decisionText(decision));
+    panel.show(decision.attention ? "Attention" : "Decision", make("p", { class: "mono" }, breakable(decision.anchor)), Details.decisionText(decision));
     byId("graph").scrollIntoView();
   });
 
@@ -102,5 +102,9 @@
     byId("time-fit").addEventListener("click", () => timeline.fit());
     Summary.operations(report.profile, byId("operation-table"));
   }
+  // On paper nothing can be opened any more.
+  window.addEventListener("beforeprint", () => {
+    for (const folded of byId("decision-table").querySelectorAll("details")) folded.open = true;
+  });
   document.documentElement.dataset.ready = "true";
 })();

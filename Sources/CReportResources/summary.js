@@ -65,24 +65,54 @@ const Summary = (() => {
     ];
   }
 
+  /** The decisions of which the same is to be said, those about attention first; each with its place in the report. */
+  function groups(report, isShown) {
+    const found = new Map();
+    report.decisions.forEach((decision, index) => {
+      if (!isShown(decision)) return;
+      const { anchor, nodes, result, reason, ...same } = decision;
+      const { node, nearest, ...words } = reason ?? {};
+      const key = JSON.stringify([same, words, nearest?.map(step => step.kind), nodes.length]);
+      if (!found.has(key)) found.set(key, []);
+      found.get(key).push({ decision, index });
+    });
+    const rank = ([{ decision }]) => decision.pass === report.attentionPass ? 0 : 1;
+    return [...found.values()].sort((a, b) => rank(a) - rank(b));
+  }
+
+  const mostPlaces = 6;
+
+  /** Links to places; where there are many, most are folded. */
+  function places(group, onChosen) {
+    const links = group.map(({ decision, index }) => make("li", {},
+      make("button", { class: "link", title: "Show in the graph", onclick: () => onChosen(index) }, breakable(decision.anchor))));
+    if (links.length <= mostPlaces) return make("ul", { class: "places" }, links);
+    const shown = links.splice(0, mostPlaces - 2);
+    return [make("ul", { class: "places" }, shown),
+      make("details", {}, make("summary", {}, `and ${links.length} more`), make("ul", { class: "places" }, links))];
+  }
+
   /** `onChosen` is called with the place of a decision. */
   function decisions(report, table, filters, onChosen) {
-    const verdicts = ["fused", "declined", "already-fused", "not-attention"];
+    const isAttention = decision => decision.pass === report.attentionPass;
+    const kinds = [
+      ["all", () => true],
+      ...["fused", "declined", "already-fused", "not-attention"].map(verdict => [verdict, decision => isAttention(decision) && decision.verdict === verdict]),
+      ["other fusions", decision => !isAttention(decision)],
+    ];
     let shown = "all";
     function update() {
-      const rows = report.decisions.flatMap((decision, index) => {
-        if (shown !== "all" && decision.verdict !== shown) return [];
-        const link = make("button", { class: "link", title: "Show in the graph", onclick: () => onChosen(index) }, decision.anchor);
-        return [make("tr", {}, make("td", { class: "anchor" }, link),
-          make("td", {}, Details.verdictBadge(decision.verdict)), make("td", {}, what(decision)))];
-      });
+      const rows = groups(report, kinds.find(([name]) => name === shown)[1]).map(group => make("tr", {},
+        make("td", { class: "anchor" }, places(group, onChosen)),
+        make("td", { class: "verdict" }, Details.verdictBadge(group[0].decision.verdict), group.length > 1 ? ` ${group.length} ×` : ""),
+        make("td", {}, what(group[0].decision))));
       const head = make("thead", {}, make("tr", {}, ["Place", "Verdict", "What and why"].map(title => make("th", {}, title))));
       table.replaceChildren(rows.length ? make("table", {}, head, make("tbody", {}, rows)) : make("p", { class: "hint" }, "Nothing to decide: there is no softmax in this model."));
-      filters.replaceChildren(...["all", ...verdicts].flatMap(verdict => {
-        const count = verdict === "all" ? report.decisions.length : report.decisions.filter(each => each.verdict === verdict).length;
+      filters.replaceChildren(...kinds.flatMap(([name, isShown]) => {
+        const count = report.decisions.filter(isShown).length;
         if (!count) return [];
-        const choose = () => { shown = verdict; update(); };
-        return [make("button", { "aria-pressed": String(shown === verdict), onclick: choose }, `${verdict} ${count}`)];
+        const choose = () => { shown = name; update(); };
+        return [make("button", { "aria-pressed": String(shown === name), onclick: choose }, `${name} ${count}`)];
       }));
     }
     update();
@@ -92,6 +122,7 @@ const Summary = (() => {
     if (decision.reason) {
       return [
         make("p", {}, make("b", {}, decision.reason.code), `: ${decision.reason.message}`),
+        decision.reason.nearest ? Details.nearest(decision.reason) : "",
         decision.reason.hint ? make("p", { class: "muted" }, decision.reason.hint) : "",
       ];
     }
@@ -117,7 +148,7 @@ const Summary = (() => {
     const names = [...new Set([...native.keys(), ...fused.keys()])].sort((a, b) => longest(b) - longest(a));
     const cell = (kind, text, style = "number") => make("td", { class: style }, kind ? text(kind) : "–");
     const steps = kind => make("td", { class: "number steps" }, kind ? String(kind.count) : "–");
-    const speed = kind => kind.operations ? `${Format.significant(kind.operations / kind.seconds * 1e-9)} GFLOP/s` : "";
+    const speed = kind => kind.operations ? Format.speed(kind.operations / kind.seconds) : "–";
     const titles = [["Operation"], ["Before", "number"], ["Steps", "number steps"], ["After", "number"], ["Steps", "number steps"], ["Speed after", "number steps"]];
     element.replaceChildren(make("table", {},
       make("thead", {}, make("tr", {}, titles.map(([title, style]) => make("th", { class: style }, title)))),

@@ -4,6 +4,7 @@ class Timeline {
 
   constructor(element, text, timelines, peak, onChosen) {
     Object.assign(this, { element, text, timelines, peak, onChosen, zoomed: 1 });
+    this.labelled = [];
     this.total = Math.max(...timelines.map(timeline => timeline.seconds * 1e6));
     this.memory = Math.max(...timelines.flatMap(timeline => timeline.liveBytes), 1);
     this.lanes = timelines.map((timeline, run) => this.lane(timeline, run));
@@ -29,7 +30,10 @@ class Timeline {
         onclick: () => this.choose(run, step, slice), onmouseenter: () => this.tell(run, step),
       });
       // Only slices that may become wide enough have a label: there can be thousands.
-      if (timeline.durations[step] > this.total / 2000) slice.append(make("span", {}, kind));
+      if (timeline.durations[step] > this.total / 2000) {
+        slice.append(make("span", {}, kind));
+        this.labelled.push({ slice, part: timeline.durations[step] / this.total, width: 9 + 7.2 * kind.length });
+      }
       slices.append(slice);
     });
     return make("div", { class: "lane", "data-run": run },
@@ -82,10 +86,13 @@ class Timeline {
 
   resize() {
     for (const lane of [...this.lanes, this.axis]) lane.style.width = `${100 * this.zoomed}%`;
-    const least = this.total * 130 / (this.element.clientWidth * this.zoomed);
+    const width = this.element.clientWidth * this.zoomed;
+    for (const { slice, part, width: needed } of this.labelled) slice.classList.toggle("narrow", part * width < needed);
+    const least = this.total * 130 / width;
     const power = 10 ** Math.floor(Math.log10(least));
     const step = [1, 2, 5, 10].map(factor => factor * power).find(size => size >= least);
-    const ticks = Array.from({ length: Math.ceil(this.total / step) }, (_, index) => index * step);
+    const ticks = Array.from({ length: Math.ceil(this.total / step) }, (_, index) => index * step)
+      .filter(tick => (1 - tick / this.total) * width > 34);
     this.axis.replaceChildren(...ticks.map(tick => make("span", { style: `left: ${this.part(tick)}` }, Format.seconds(tick * 1e-6))));
   }
 }

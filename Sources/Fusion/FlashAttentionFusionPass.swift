@@ -34,7 +34,9 @@ public struct FlashAttentionFusionPass: FusionPass {
       let anchor = node.origin.sources.first?.name ?? node.label
       if node.operation is FlashAttention {
         decisions.append(
-          FusionDecision(pass: name, verdict: .alreadyFused, anchor: anchor, nodes: graph.sourceNames([id])))
+          FusionDecision(
+            pass: name, verdict: .alreadyFused, anchor: anchor, nodes: graph.sourceNames([id]),
+            attention: graph.summary(of: id)))
         continue
       }
       guard let softmax = SoftmaxForm(endingIn: node, in: graph) else {
@@ -92,7 +94,8 @@ public struct FlashAttentionFusionPass: FusionPass {
     } catch let error as ModelError {
       // Nothing reads what was added so far; it goes with the other unused nodes.
       return FusionDecision(
-        pass: name, verdict: .declined, anchor: anchor, nodes: nodes, reason: Reason("not-expressible", error.message))
+        pass: name, verdict: .declined, anchor: anchor, nodes: nodes,
+        reason: Reason("not-expressible", error.message, nearest: rewriter.builder.graph.steps(match.nodes)))
     }
   }
 

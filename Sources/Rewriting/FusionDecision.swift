@@ -44,6 +44,19 @@ public struct FusionDecision: Sendable {
 
 /// Why something was not fused: a code for scripts, words for people.
 public struct Reason: Error, Hashable, Sendable {
+  /// A node on the way that was matched.
+  public struct Step: Hashable, Sendable {
+    /// What the source calls its operation.
+    public var kind: String
+    /// Its name in the source file.
+    public var node: String
+
+    public init(kind: String, node: String) {
+      self.kind = kind
+      self.node = node
+    }
+  }
+
   /// A stable name such as `scores-used-elsewhere`; `docs/reason-codes.md` lists them all.
   public var code: String
   /// What was expected and what was found.
@@ -52,12 +65,15 @@ public struct Reason: Error, Hashable, Sendable {
   public var node: String?
   /// What the user can do about it.
   public var hint: String?
+  /// How near the place came: the nodes that were followed, in the order of the data, `node` among them.
+  public var nearest: [Step]
 
-  public init(_ code: String, _ message: String, node: String? = nil, hint: String? = nil) {
+  public init(_ code: String, _ message: String, node: String? = nil, hint: String? = nil, nearest: [Step] = []) {
     self.code = code
     self.message = message
     self.node = node
     self.hint = hint
+    self.nearest = nearest
   }
 }
 

@@ -74,7 +74,7 @@ extension FusionDecision: Encodable {
 
 extension Reason: Encodable {
   private enum CodingKeys: String, CodingKey {
-    case code, message, node, hint
+    case code, message, node, hint, nearest
   }
 
   public func encode(to encoder: any Encoder) throws {
@@ -83,6 +83,19 @@ extension Reason: Encodable {
     try container.encode(message, forKey: .message)
     try container.encodeIfPresent(node, forKey: .node)
     try container.encodeIfPresent(hint, forKey: .hint)
+    if !nearest.isEmpty { try container.encode(nearest, forKey: .nearest) }
+  }
+}
+
+extension Reason.Step: Encodable {
+  private enum CodingKeys: String, CodingKey {
+    case kind, node
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(kind, forKey: .kind)
+    try container.encode(node, forKey: .node)
   }
 }
 

@@ -28,6 +28,7 @@ extension FusionDecision {
     decision.nodes = nodes.map { "\(owner)/\($0)" }
     decision.result = result.map { "\(owner)/\($0)" }
     decision.reason?.node = reason?.node.map { "\(owner)/\($0)" }
+    decision.reason?.nearest = (reason?.nearest ?? []).map { .init(kind: $0.kind, node: "\(owner)/\($0.node)") }
     return decision
   }
 }

@@ -67,6 +67,14 @@ public final class Session {
     return Result(outputs: outputs, statistics: statistics)
   }
 
+  /// The graph with the sizes of these inputs put in where it leaves them open.
+  package func graph(for inputs: [String: Tensor]) throws -> Graph {
+    var bound = graph
+    let binding = try InputBinding(graph.inputs, in: graph, given: try order(inputs).map { $0?.type })
+    try bound.reinfer(inputTypes: binding.types)
+    return bound
+  }
+
   /// The plan for inputs of these types, made when first asked for.
   public func plan(for types: [TensorType?]) throws -> ExecutionPlan { try plans.plan(for: types) }
 

@@ -63,6 +63,10 @@ struct FlashFuse: ParsableCommand {
     if code == .validationFailure {
       let command = CommandLine.arguments.dropFirst().first { !$0.hasPrefix("-") }
       let known = command.flatMap { name in configuration.subcommands.first { $0._commandName == name } }
+      if let command, known == nil, command == CommandLine.arguments.dropFirst().first {
+        let names = configuration.subcommands.map { $0._commandName }.joined(separator: ", ")
+        fail("'\(command)' is no command; there are \(names) (see 'flashfuse --help')", code: code)
+      }
       let help = ["flashfuse", known?._commandName, "--help"].compactMap { $0 }.joined(separator: " ")
       fail("\(message(for: error)) (see '\(help)')", code: code)
     }

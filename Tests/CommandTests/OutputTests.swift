@@ -20,6 +20,66 @@ import Testing
     #expect(run.lines.first?.hasPrefix("\(name): ") == true)
   }
 
+  /// `layers` attentions, one after the other; in those of `leaking` the weights are an output, too.
+  private func layered(_ layers: Int, leaking: Set<Int> = []) throws -> String {
+    var nodes: [String] = []
+    var outputs: [String] = []
+    var value = "hidden"
+    for layer in 0..<layers {
+      let name = { (part: String) in "\"layer.\(layer)/\(part)\"" }
+      nodes += [
+        "{\"op\": \"Transpose\", \"inputs\": [\"\(value)\"], \"outputs\": [\(name("kt"))], \"attributes\": {\"perm\": [0, 1, 3, 2]}}",
+        "{\"op\": \"MatMul\", \"inputs\": [\"\(value)\", \(name("kt"))], \"outputs\": [\(name("scores"))]}",
+        "{\"op\": \"Softmax\", \"inputs\": [\(name("scores"))], \"outputs\": [\(name("weights"))], \"attributes\": {\"axis\": -1}}",
+        "{\"op\": \"MatMul\", \"inputs\": [\(name("weights")), \"\(value)\"], \"outputs\": [\(name("sum"))]}",
+      ]
+      if leaking.contains(layer) { outputs.append(name("weights")) }
+      value = "layer.\(layer)/sum"
+    }
+    let hidden = "{\"name\": \"hidden\", \"type\": \"f32\", \"shape\": [\"batch\", 4, \"length\", 16]}"
+    outputs.append("\"\(value)\"")
+    let text = """
+      {"flashfuse": 1, "name": "layers", "inputs": [\(hidden)], "weights": [], "nodes": [\(nodes.joined(separator: ", "))],
+       "outputs": [\(outputs.joined(separator: ", "))]}
+      """
+    return try folder.write(Data(text.utf8), to: "layers.json")
+  }
+
+  @Test func layersThatAreAlikeAreListedTogether() throws {
+    let run = try CommandRun("explain", layered(12))
+    #expect(run.lines.first == "layers.json: 12 of 12 attentions fused")
+    #expect(run.lines.contains { $0.hasPrefix("fused ") && $0.hasSuffix("layer.{0–11}/weights") }, "\(run.output)")
+    #expect(run.lines.count == 5, "\(run.output)")
+  }
+
+  @Test func whatWasDeclinedComesFirstWithTheNearestMiss() throws {
+    let run = try CommandRun("explain", layered(5, leaking: [3]))
+    #expect(run.lines.first == "layers.json: 4 of 5 attentions fused; 1 declined: scores-used-elsewhere")
+    #expect(run.lines.dropFirst(2).first.map { $0.hasPrefix("declined ") && $0.hasSuffix("layer.3/weights") } == true)
+    #expect(run.output.contains("nearest: MatMul → [Softmax] → MatMul\n"), "\(run.output)")
+    // Two are too few for a range.
+    #expect(run.output.contains("layer.{0–2}/weights\n") && run.output.contains(" layer.4/weights\n"), "\(run.output)")
+  }
+
+  @Test func sizesHoldForAllInputsThatHaveThem() throws {
+    let run = try CommandRun("run", graph("gpt2.onnx"), "--input", "input_ids=random:2,6", "--json")
+    let outputs = try object(run.output)["outputs"] as? [[String: Any]]
+    #expect(outputs?.first?["shape"] as? [Int] == [2, 6, 128], "\(run.errors)")
+  }
+
+  @Test func openSizesAreAskedForAtOnce() throws {
+    let run = try CommandRun("run", graph("bert.xml"))
+    #expect(run.status == 64 && run.saysOneError)
+    #expect(
+      run.errors.contains("--input input_ids=random:8,8 --input attention_mask=random:8,8"), "\(run.errors)")
+  }
+
+  @Test func anEndingOfAnotherFormatIsNoted() throws {
+    let run = try CommandRun("fuse", graph("bert.xml"), "-o", folder.file("fused.onnx"))
+    #expect(run.status == 0 && run.errors.hasPrefix("warning: ") && run.errors.contains("bert.xml"))
+    #expect(try CommandRun("fuse", graph("bert.xml"), "-o", folder.file("fused.xml")).errors.isEmpty)
+  }
+
   @Test func aComparisonFits80Columns() throws {
     let run = try CommandRun("run", graph("bert.xml"), "--inputs", graph("bert.npz"), "--compare")
     #expect(run.status == 0)

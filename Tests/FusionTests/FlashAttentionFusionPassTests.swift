@@ -222,6 +222,33 @@ import Testing
     """
   }
 
+  @Test func refusalsSayHowNearItWas() throws {
+    let cases: [(String, [String])] = [
+      (attention(scores: "%8 = Relu (%4) : f32[2, 4, s, s]"), ["Relu", "Softmax"]),
+      (
+        attention(scores: "%7 = Add (%4, %3) : f32[2, 4, s, s]\n%8 = Tanh (%7) : f32[2, 4, s, s]"),
+        ["MatMul", "Add", "Tanh", "Softmax", "MatMul"]
+      ),
+      (
+        attention(
+          scores: "%8 = Identity (%4) : f32[2, 4, s, s]",
+          product: "%10 = Relu (%9) : f32[2, 4, s, s]\n%12 = MatMul (%10, %2)"
+        ), ["MatMul", "Identity", "Softmax", "Relu"]
+      ),
+      // The product tells more than the scale.
+      (
+        attention(
+          scores: "%5 = Constant : f32[] = 0.5\n%8 = Mul (%4, %5) : f32[2, 4, s, s]",
+          weights: "%9 = Softmax {axis = 1} (%8) : f32[2, 4, s, s]"), ["MatMul", "Mul", "Softmax"]
+      ),
+    ]
+    for (text, kinds) in cases {
+      var graph = try Graph(parsing: text)
+      let log = try FusionPipeline([FlashAttentionFusionPass()]).run(on: &graph)
+      #expect(log.decisions.first?.reason?.nearest.map(\.kind) == kinds, "\(text)")
+    }
+  }
+
   @Test func refusalsSayWhy() throws {
     let cases: [(String, String)] = [
       (attention(scores: "%8 = Mul (%4, %3) : f32[2, 4, s, s]"), "declined scores-gated"),

@@ -51,6 +51,24 @@ import Testing
     #expect(ends.keys.contains(1) && ends.count > 1, "one track for steps, and one for each thread that worked")
   }
 
+  @Test func theSoftmaxWritesOverItsScores() throws {
+    let model = try ProfiledModel(batch: 2)
+    let slices = try events(model.native, of: model).filter { $0["cat"] as? String == "attention" }
+    let overwritten = slices.map { ($0["args"] as? [String: Any])?["overwritten_bytes"] as? Double }
+    #expect(overwritten == [nil, Double(2 * 4 * 24 * 24 * 4), nil])
+  }
+
+  @Test func onlyWhatIsNeededIsAlive() throws {
+    let model = try ProfiledModel(batch: 2)
+    let peak = model.native.statistics.activationBytes
+    let alive = model.native.steps.map(\.liveBytes)
+    #expect(alive.allSatisfy { (0...peak).contains($0) })
+    let scores = 2 * 4 * 24 * 24 * 4
+    let softmax = try #require(model.native.steps.firstIndex { $0.kind == "Softmax" })
+    #expect(alive[softmax] >= scores)
+    #expect(try #require(alive.last) < alive[softmax], "after the attention its scores are gone: \(alive)")
+  }
+
   @Test func aSliceSaysWhatItDid() throws {
     let model = try ProfiledModel(batch: 2)
     let slice = try #require(try events(model.fused, of: model).first { $0["name"] as? String == "FlashAttention" })

@@ -30,22 +30,22 @@ struct AttentionMatcher {
 
     var up = ScoreWalk(graph: graph, axes: axes, keys: keys)
     guard let score = up.path(to: LabelledValue(value: scores, labels: labels)) else {
-      return .other(notFromProduct(up.deepest?.node ?? scores.node, axis: softmax.axis, rank: shape.count))
+      return .other(notFromProduct(up.nearest, softmax, rank: shape.count))
     }
     var down = WeightWalk(graph: graph, axes: up.axes, keys: keys, isLive: live.contains)
     guard let weights = down.path(from: LabelledValue(value: softmax.output, labels: labels)) else {
-      return .other(notIntoProduct(down.deepest?.node, softmax.anchor))
+      return .other(notIntoProduct(down.nearest, after: score.nodes + softmax.nodes, softmax.anchor))
     }
+    let nodes = (score.nodes + softmax.nodes + weights.nodes + [weights.product.node]).sorted()
     let values = weights.product.operand(left: !weights.weightsOnLeft)
     if graph.isLearned(values), graph.isLearned(score.product.operand(left: score.keyOnLeft)) {
       return .other(
         Reason(
           "constant-keys",
           "keys and values were expected to depend on an input, found constants for both: a router or a learned table",
-          node: graph[score.product.node].label))
+          node: graph[score.product.node].label, nearest: graph.steps(nodes)))
     }
     axes = down.axes
-    let nodes = (score.nodes + softmax.nodes + weights.nodes + [weights.product.node]).sorted()
     do throws(Reason) {
       let measured = try checkLeaks(nodes, output: weights.product.node)
       var match = try assemble(axes, score, softmax, weights, keys: axes.resolve(keys), nodes: nodes)
@@ -60,32 +60,48 @@ struct AttentionMatcher {
       }
       return .found(match)
     } catch {
-      return .declined(error, nodes: nodes)
+      var reason = error
+      reason.nearest = graph.steps(nodes)
+      return .declined(reason, nodes: nodes)
     }
   }
 
-  private func notFromProduct(_ id: NodeID, axis: Int, rank: Int) -> Reason {
-    let node = graph[id]
-    if Contraction(node, in: graph) != nil {
+  /// - Parameter trail: from the softmax's input up to where the walk ended
+  private func notFromProduct(_ trail: [NodeID], _ softmax: SoftmaxForm, rank: Int) -> Reason {
+    let end = trail.last ?? softmax.input.node
+    let nearest = graph.steps(trail.reversed() + softmax.nodes.sorted())
+    if Contraction(graph[end], in: graph) != nil {
       return Reason(
         "softmax-over-other-axis",
-        "the softmax runs over axis \(axis) of \(rank), which is not the key dimension of the product above it",
-        node: node.label)
+        "the softmax runs over axis \(softmax.axis) of \(rank), which is not the key dimension of the product above it",
+        node: graph[end].label, nearest: nearest)
     }
     return Reason(
-      "no-score-product", "a product of queries and keys was expected above the softmax, found \(graph.kind(of: id))",
-      node: node.label)
+      "no-score-product", "a product of queries and keys was expected above the softmax, found \(described(end))",
+      node: graph[end].label, nearest: nearest)
   }
 
-  private func notIntoProduct(_ id: NodeID?, _ softmax: NodeID) -> Reason {
-    guard let id else {
-      return Reason(
-        "no-value-product", "a product with the values was expected below the softmax, found an output",
-        node: graph[softmax].label)
-    }
+  /// - Parameter trail: from the softmax's result down to where the walk ended
+  private func notIntoProduct(_ trail: [NodeID], after nodes: [NodeID], _ softmax: NodeID) -> Reason {
+    let nearest = graph.steps(nodes.sorted() + trail)
+    let found =
+      switch trail.last {
+      case nil: "an output"
+      case let end? where Contraction(graph[end], in: graph) != nil:
+        "\(graph.kind(of: end)), which does not sum over the normalised dimension alone"
+      case let end?: described(end)
+      }
     return Reason(
-      "no-value-product", "a product with the values was expected below the softmax, found \(graph.kind(of: id))",
-      node: graph[id].label)
+      "no-value-product", "a product with the values was expected below the softmax, found \(found)",
+      node: graph[trail.last ?? softmax].label, nearest: nearest)
+  }
+
+  private func described(_ id: NodeID) -> String {
+    switch graph[id].operation {
+    case is Parameter: "an input of the graph"
+    case is Constant: "a constant"
+    default: graph.kind(of: id)
+    }
   }
 
   /// A node outside that reads the shape of `source`, or of what the shape-only nodes `views` make of it.
@@ -269,6 +285,11 @@ extension Graph {
       value = source
     }
     return false
+  }
+
+  /// What a reason tells of nodes that are in order.
+  func steps(_ nodes: [NodeID]) -> [Reason.Step] {
+    nodes.map { Reason.Step(kind: kind(of: $0), node: self[$0].label) }
   }
 
   /// What the source calls the operation of a node, for messages.

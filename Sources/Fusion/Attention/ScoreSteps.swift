@@ -44,8 +44,10 @@ struct ScoreWalk {
   let keys: [Axis]
   /// How many more nodes may be looked at: a backstop against graphs in which every addition has two deep operands.
   private var budget = 256
-  /// The node farthest from the softmax at which a walk ended without a product, and the depth it lies at.
-  private(set) var deepest: (node: NodeID, depth: Int)?
+  /// The nodes from the softmax's input to the one that is being looked at.
+  private var trail: [NodeID] = []
+  /// Of all walks that ended without a product the one that came closest: at a product of another kind, or far from the softmax.
+  private(set) var nearest: [NodeID] = []
 
   init(graph: Graph, axes: AxisTable, keys: [Axis]) {
     self.graph = graph
@@ -58,8 +60,10 @@ struct ScoreWalk {
     guard budget > 0, depth < 64 else { return nil }
     budget -= 1
     let node = graph[scores.value.node]
+    trail.append(node.id)
+    defer { trail.removeLast() }
     if let product = Contraction(node, in: graph) {
-      return path(from: product, labels: axes.resolve(scores.labels), depth: depth)
+      return path(from: product, labels: axes.resolve(scores.labels))
     }
     let before = axes
     if let source = axes.upstream(scores, in: graph) {
@@ -81,7 +85,7 @@ struct ScoreWalk {
       }
       axes = before
     }
-    stopped(at: node.id, depth)
+    stopped()
     return nil
   }
 
@@ -98,20 +102,26 @@ struct ScoreWalk {
     }
   }
 
-  private mutating func stopped(at node: NodeID, _ depth: Int) {
-    if depth >= deepest?.depth ?? 0 { deepest = (node, depth) }
+  private mutating func stopped() {
+    /// Scores are hardly ever constant: such an operand is the scale or the mask.
+    func merit(_ trail: [NodeID]) -> (Int, Int) {
+      guard let end = trail.last else { return (-1, 0) }
+      if Contraction(graph[end], in: graph) != nil { return (2, trail.count) }
+      return (graph.isLearned(Value(end)) ? 0 : 1, trail.count)
+    }
+    if merit(trail) > merit(nearest) { nearest = trail }
   }
 
   /// The product itself: its output must have one dimension that runs over the keys and nothing else, from one operand alone.
-  private mutating func path(from product: Contraction, labels: AxisLabels, depth: Int) -> ScorePath? {
+  private mutating func path(from product: Contraction, labels: AxisLabels) -> ScorePath? {
     let keys = axes.resolve(keys)
     guard let position = labels.firstIndex(of: keys), !keys.isEmpty else {
-      stopped(at: product.node, depth)
+      stopped()
       return nil
     }
     let letter = product.outputLetters[position]
     guard product.leftFree == [letter] || product.rightFree == [letter], !product.summed.isEmpty else {
-      stopped(at: product.node, depth)
+      stopped()
       return nil
     }
     var steps: [(step: ScoreStep, node: NodeID)] = []

@@ -36,7 +36,10 @@ struct WeightWalk {
   let keys: [Axis]
   let isLive: (NodeID) -> Bool
   private var budget = 128
-  private(set) var deepest: (node: NodeID, depth: Int)?
+  /// The nodes from the softmax to the one that is being looked at.
+  private var trail: [NodeID] = []
+  /// The longest way that ended without a product.
+  private(set) var nearest: [NodeID] = []
 
   init(graph: Graph, axes: AxisTable, keys: [Axis], isLive: @escaping (NodeID) -> Bool) {
     self.graph = graph
@@ -58,11 +61,14 @@ struct WeightWalk {
       if let path = path(from: weights, through: graph[reader], depth: depth) { return path }
       axes = before
     }
-    if let reader = readers.first, depth >= deepest?.depth ?? 0 { deepest = (reader, depth) }
+    let product = readers.first { Contraction(graph[$0], in: graph) != nil }
+    if let reader = product ?? readers.first, trail.count >= nearest.count { nearest = trail + [reader] }
     return nil
   }
 
   private mutating func path(from weights: LabelledValue, through node: Node, depth: Int) -> WeightPath? {
+    trail.append(node.id)
+    defer { trail.removeLast() }
     if let product = Contraction(node, in: graph) {
       let onLeft = product.left == weights.value
       guard onLeft || product.right == weights.value, product.left != product.right else { return nil }

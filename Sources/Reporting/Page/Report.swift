@@ -91,6 +91,8 @@ extension Report {
     let kinds: [String]
     let names: [String]
     let nodes: [Int?]
+    /// All nodes that a step computes.
+    let members: [[Int]]
     /// Microseconds.
     let starts: [Double]
     let durations: [Double]
@@ -106,6 +108,7 @@ extension Report {
       kinds = steps.map(\.kind)
       names = steps.map(\.name)
       nodes = steps.map { graph.index[$0.node] }
+      members = steps.map { $0.members.compactMap { graph.index[$0] } }
       starts = steps.map { Self.micro($0.start) }
       durations = steps.map { Self.micro($0.duration) }
       operations = steps.map(\.work.operations)

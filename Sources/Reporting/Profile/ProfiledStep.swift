@@ -10,6 +10,8 @@ package struct ProfiledStep: Sendable {
   package let name: String
   /// Its node; for a step inside a node that one.
   package let node: NodeID
+  /// All nodes of the graph that it computes.
+  package let members: [NodeID]
   /// The names of the source nodes that it stands for.
   package let sources: [String]
   package let inputs: [TensorType]
@@ -18,6 +20,8 @@ package struct ProfiledStep: Sendable {
   package let start: Double
   package let duration: Double
   package let work: OperationWork
+  /// Bytes of results that were written over what the step had just read.
+  package let overwrittenBytes: Double
   package let liveBytes: Int
   package let spans: [ThreadSpan]
   /// The index of the decision about the attention that it is part of.
@@ -28,14 +32,24 @@ package struct ProfiledStep: Sendable {
     kind = record.nodes.map { OperationDescriptor.of($0.operation).name }.joined(separator: "+")
     name = record.label
     self.node = record.outermost
+    members = record.path.isEmpty ? record.nodes.map(\.id) : []
     sources = record.nodes.flatMap { $0.origin.sources.map { record.path + $0.name } }
     inputs = record.inputs.compactMap { $0 }
     outputs = record.outputs
     start = record.start
     duration = record.duration
-    work =
+    var work =
       node.operation is any ViewOperation
-      ? .none : OperationWork(of: node.operation, inputs: record.inputs, outputs: record.outputs)
+      ? OperationWork.none : OperationWork(of: node.operation, inputs: record.inputs, outputs: record.outputs)
+    // What is computed together with the first node moves nothing of its own.
+    for other in record.nodes.dropFirst() {
+      let types = other.outputs.map(\.type)
+      let inputs = other.inputs.map { $0 == nil ? nil : types.first }
+      work.operations += OperationWork(of: other.operation, inputs: inputs, outputs: types).operations
+    }
+    self.work = work
+    overwrittenBytes =
+      record.overwritesInput ? record.outputs.first.map { OperationWork.byteCount(of: $0) } ?? 0 : 0
     liveBytes = record.liveBytes
     spans = record.spans
     attention = record.nodes.lazy.compactMap { regions.decision(of: $0, inside: record.path) }.first

@@ -75,6 +75,8 @@ private final class StepRecorder: ExecutionObserver {
     self.progress = progress
   }
 
+  func prepared(_ done: Int, of count: Int) { progress?.prepared(done, of: count) }
+
   func executed(_ step: StepRecord) {
     steps.append(ProfiledStep(step, regions: regions))
     progress?.executed(step)

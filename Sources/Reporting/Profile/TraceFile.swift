@@ -58,6 +58,7 @@ package struct TraceFile {
       arguments["gflops_per_second"] = .number(step.speed * 1e-9)
       arguments["share_of_peak"] = .number(step.speed / max(peak, 1))
     }
+    if step.overwrittenBytes > 0 { arguments["overwritten_bytes"] = .number(step.overwrittenBytes) }
     arguments["attention"] = attention.map { .text($0) }
     return arguments
   }

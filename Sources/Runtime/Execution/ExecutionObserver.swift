@@ -16,6 +16,8 @@ package struct StepRecord: Sendable {
   /// Of the first node, then what the others read besides.
   package let inputs: [TensorType?]
   package let outputs: [TensorType]
+  /// Whether the first output took the memory of an input.
+  package let overwritesInput: Bool
   /// Seconds since the run began, and seconds that the step took.
   package var start: Double
   package let duration: Double
@@ -45,11 +47,16 @@ package protocol ExecutionObserver: AnyObject {
   /// Whether records should say what each thread did.
   var observesThreads: Bool { get }
 
+  /// So many of the nodes of a graph have been prepared; constants are computed and weights are packed on the way.
+  func prepared(_ done: Int, of count: Int)
+
   func executed(_ step: StepRecord)
 }
 
 extension ExecutionObserver {
   package var observesThreads: Bool { false }
+
+  package func prepared(_ done: Int, of count: Int) {}
 }
 
 /// Tells an observer of the nodes inside another one.
@@ -68,6 +75,8 @@ final class InnerObserver: ExecutionObserver {
   }
 
   var observesThreads: Bool { observer.observesThreads }
+
+  func prepared(_ done: Int, of count: Int) { observer.prepared(done, of: count) }
 
   func executed(_ step: StepRecord) {
     var outer = step

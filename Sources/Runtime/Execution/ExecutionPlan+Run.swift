@@ -50,8 +50,9 @@ extension ExecutionPlan {
           StepRecord(
             index: index, stepCount: steps.count, nodes: step.nodes, outermost: step.node.id,
             inputs: step.inputTypes ?? operands.map { $0.map(\.type) },
-            outputs: step.readsViews ? step.node.outputs.map(\.type) : results.map(\.type), start: begin,
-            duration: clock.elapsed - begin, liveBytes: meter.live,
+            outputs: step.readsViews ? step.node.outputs.map(\.type) : results.map(\.type),
+            overwritesInput: step.overwritesInput, start: begin, duration: clock.elapsed - begin,
+            liveBytes: meter.live - arenaByteCount + arenaBytesAlive[index],
             spans: observesThreads && !step.runsSubgraphs ? workers.spans(since: clock.start) : []))
       }
       for slot in step.released {

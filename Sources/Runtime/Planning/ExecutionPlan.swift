@@ -37,6 +37,8 @@ public struct ExecutionPlan: Sendable {
     let method: Method
     /// Where each output lies in the arena; nil where it has memory of its own.
     var places: [Int?]
+    /// Whether its output is written over an input that nothing else needs any more.
+    var overwritesInput = false
     /// The slots that no later step reads.
     var released: [Int] = []
 
@@ -51,6 +53,8 @@ public struct ExecutionPlan: Sendable {
   let slotCount: Int
   /// The bytes that values of known size share.
   let arenaByteCount: Int
+  /// How many of them hold a value that is needed while each step runs.
+  let arenaBytesAlive: [Int]
   /// The slot of each input of the graph; nil where nothing reads it.
   let inputSlots: [Int?]
   let inputTypes: [TensorType?]
@@ -60,13 +64,16 @@ public struct ExecutionPlan: Sendable {
   ///
   /// Throws `ModelError`: `invalid` where the inputs don't fit the graph, `unsupported` where an output depends on an
   /// operation that flashfuse does not know.
-  init(_ original: Graph, inputTypes: [TensorType?], weights: WeightCache, workers: Workers) throws {
+  init(
+    _ original: Graph, inputTypes: [TensorType?], weights: WeightCache, workers: Workers,
+    observer: (any ExecutionObserver)? = nil
+  ) throws {
     let binding = try InputBinding(original.inputs, in: original, given: inputTypes)
     var graph = original
     try graph.reinfer(inputTypes: binding.types)
 
     var planner = StepPlanner(graph, order: Self.nodesToRun(of: graph), weights: weights, workers: workers)
-    let planned = try planner.steps()
+    let planned = try planner.steps(observer)
     var slots: [Value: Int] = [:]
     for port in graph.inputs { slots[port.value] = slots.count }
     for step in planned {
@@ -113,7 +120,8 @@ public struct ExecutionPlan: Sendable {
 
     let lives = ValueLives(steps, outputs: outputs, overwritable: planned.map(\.overwritable))
     for (slot, step) in lives.lastReaders.sorted(by: { $0.key < $1.key }) { steps[step].released.append(slot) }
-    arenaByteCount = lives.place(in: &steps)
+    for index in lives.overwriting { steps[index].overwritesInput = true }
+    (arenaByteCount, arenaBytesAlive) = lives.place(in: &steps)
     self.steps = steps
     self.outputs = outputs
     slotCount = slots.count

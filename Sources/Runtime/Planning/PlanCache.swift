@@ -23,9 +23,9 @@ final class PlanCache: @unchecked Sendable {
   var count: Int { lock.withLock { plans.count } }
 
   /// The plan for inputs of these types, made when first asked for.
-  func plan(for types: [TensorType?]) throws -> ExecutionPlan {
+  func plan(for types: [TensorType?], observer: (any ExecutionObserver)? = nil) throws -> ExecutionPlan {
     if let known = lock.withLock({ plans[types] }) { return known }
-    let plan = try ExecutionPlan(graph, inputTypes: types, weights: weights, workers: workers)
+    let plan = try ExecutionPlan(graph, inputTypes: types, weights: weights, workers: workers, observer: observer)
     lock.withLock {
       if plans.count >= Self.limit { plans.removeAll() }
       plans[types] = plan
@@ -37,7 +37,7 @@ final class PlanCache: @unchecked Sendable {
   func run(
     _ inputs: [Tensor?], memoryLimit: Int, observer: (any ExecutionObserver)?
   ) throws -> (outputs: [Tensor], statistics: RunStatistics) {
-    let plan = try plan(for: inputs.map { $0?.type })
+    let plan = try plan(for: inputs.map { $0?.type }, observer: observer)
     return try plan.run(
       inputs, in: try arena(for: plan, limit: memoryLimit), on: workers, memoryLimit: memoryLimit, observer: observer)
   }

@@ -52,11 +52,12 @@ struct StepPlanner {
   }
 
   /// The steps in the order in which they run.
-  mutating func steps() throws -> [PlannedStep] {
+  mutating func steps(_ observer: (any ExecutionObserver)? = nil) throws -> [PlannedStep] {
     var needed = Set(graph.outputs.map(\.value).filter { !constants.isConstant($0) })
     var steps: [PlannedStep] = []
-    for id in order.reversed() {
+    for (done, id) in order.reversed().enumerated() {
       let node = graph[id]
+      observer?.prepared(done, of: order.count)
       // Whoever absorbed a node makes its values; a region may turn out not to.
       guard !(node.operation is Parameter), regions.sinks[id] == nil, !transposed.contains(id),
         !constants.isConstant(Value(id))

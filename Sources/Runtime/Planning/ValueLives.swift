@@ -7,6 +7,8 @@ struct ValueLives {
   /// For a slot whose value lies in another one's memory, that other slot.
   private var owners: [Int: Int] = [:]
   private var sharers: [Int: [Int]] = [:]
+  /// The steps whose output is written over one of their inputs.
+  private(set) var overwriting: Set<Int> = []
   /// Values whose memory leaves the plan.
   private var escaping: Set<Int> = []
 
@@ -38,6 +40,7 @@ struct ValueLives {
         }
         guard isLast, readsOnce.count == 1 else { continue }
         share(slot, owner)
+        overwriting.insert(index)
         break
       }
     }
@@ -61,8 +64,9 @@ struct ValueLives {
     return bytes >= smallest ? bytes : nil
   }
 
-  /// Gives the outputs of `steps` places in one block of memory, and returns how many bytes that has.
-  func place(in steps: inout [ExecutionPlan.Step]) -> Int {
+  /// Gives the outputs of `steps` places in one block of memory, and returns how many bytes that has, and how many of them hold a
+  /// value that is needed while each step runs.
+  func place(in steps: inout [ExecutionPlan.Step]) -> (byteCount: Int, alive: [Int]) {
     var demands: [MemoryPlan.Demand] = []
     var demandOf: [Int: Int] = [:]
     var uses: [(step: Int, output: Int, demand: Int)] = []
@@ -85,6 +89,18 @@ struct ValueLives {
     }
     let plan = MemoryPlan(demands)
     for (step, output, demand) in uses { steps[step].places[output] = plan.offsets[demand] }
-    return plan.byteCount
+    var changes = [Int](repeating: 0, count: steps.count + 1)
+    for demand in demands {
+      changes[demand.first] += demand.byteCount
+      changes[demand.last + 1] -= demand.byteCount
+    }
+    var alive = 0
+    return (
+      plan.byteCount,
+      changes.dropLast().map { change in
+        alive += change
+        return alive
+      }
+    )
   }
 }

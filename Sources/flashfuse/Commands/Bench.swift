@@ -47,7 +47,7 @@ struct BenchAttention: ParsableCommand {
     let session = Session(graph, options: options.session)
     if search {
       let tiles = try session.measuredTiles(of: workload, rounds: options.repeat) { measured, count in
-        progress.begin("measuring tiles: \(measured + 1) of \(count)")
+        progress.begin("measuring tiles", measured, of: count)
       }
       progress.finish()
       let result = TileSearchResult(tiles)
@@ -93,7 +93,9 @@ struct BenchAttention: ParsableCommand {
 }
 
 struct BenchModel: ParsableCommand {
-  static let configuration = CommandConfiguration(commandName: "model", abstract: "Measure a whole model.")
+  static let configuration = CommandConfiguration(
+    commandName: "model", abstract: "Measure a whole model.",
+    usage: "flashfuse bench model <MODEL> [--inputs <io.npz>] [<options>]")
 
   @OptionGroup var model: ModelArgument
   @OptionGroup var fusion: FusionOptions
@@ -103,7 +105,7 @@ struct BenchModel: ParsableCommand {
 
   mutating func run() throws {
     let progress = Progress("reading \(model.fileName)")
-    let result = try FusedModel(model.model, fuses: !noFuse, pipeline: fusion.pipeline())
+    let result = try FusedModel(model.model, fuses: !noFuse, pipeline: fusion.pipeline(), progress: progress)
     let (tensors, _) = try inputs.read(for: result.document.graph)
     let session = Session(result.fused, options: options.session)
     let measured = try Measurement(of: session, inputs: tensors, repeats: options.repeat, progress: progress)

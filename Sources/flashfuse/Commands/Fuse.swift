@@ -8,6 +8,7 @@ import Tensors
 struct Fuse: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Fuse a model's attention and write the model back.",
+    usage: "flashfuse fuse <MODEL> [--output <OUT>] [--log <decisions.json>] [<options>]",
     discussion: """
       Everything that no fusion touched is written as it was. An IR is written as OUT.xml with OUT.bin beside it.
       """)
@@ -50,12 +51,13 @@ struct Fuse: ParsableCommand {
   var json = false
 
   mutating func run() throws {
-    let progress = Progress("reading and fusing \(model.fileName)")
+    let progress = Progress("reading \(model.fileName)")
     defer { progress.finish() }
-    let result = try FusedModel(model.model, pipeline: fusion.pipeline())
+    let result = try FusedModel(model.model, pipeline: fusion.pipeline(), progress: progress)
     progress.begin("writing")
     if exportCompileStat == .afterFusing { try exportStatistics(result.log) }
     if let output {
+      warnOfEnding(output, format: result.document.format)
       let options = WriteOptions(attentionOperator: attentionOp?.value)
       try result.document.write(result.fused, to: output, options: options)
     }
@@ -80,6 +82,17 @@ struct Fuse: ParsableCommand {
     } else {
       print("\(model.fileName): \(Explanation(log: result.log).headline)")
     }
+  }
+
+  /// A model keeps its format, whatever the name it is written to says.
+  private func warnOfEnding(_ output: String, format: String) {
+    let endings = ["openvino": ["xml"], "onnx": ["onnx", "json"], "json": ["json"]]
+    let ending = URL(fileURLWithPath: output).pathExtension.lowercased()
+    guard let expected = endings[format], !expected.contains(ending),
+      endings.values.contains(where: { $0.contains(ending) })
+    else { return }
+    FileHandle.standardError.write(
+      Data("warning: \(output) is written in the format of \(model.fileName), whatever its name ends in\n".utf8))
   }
 
   /// Writes `fusion_result.json`; that it can't be written is an error only where it was asked for.

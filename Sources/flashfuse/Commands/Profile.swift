@@ -7,6 +7,7 @@ import Tensors
 struct Profile: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Run a model as it is and fused, and show where the time goes.",
+    usage: "flashfuse profile <MODEL> [--inputs <io.npz>] --output-dir <DIR> [<options>]",
     discussion: """
       DIR gets native_attention.json and flash_attention.json, traces for Perfetto (ui.perfetto.dev), and profile.json with \
       the figures that are printed. Bytes moved are those of a model: every input of a step is read once and every \
@@ -38,7 +39,7 @@ struct Profile: ParsableCommand {
   mutating func run() throws {
     let progress = Progress("reading \(model.fileName)")
     defer { progress.finish() }
-    let result = try FusedModel(model.model, pipeline: fusion.pipeline())
+    let result = try FusedModel(model.model, pipeline: fusion.pipeline(), progress: progress)
     let (tensors, random) = try inputs.read(for: result.document.graph)
     let regions = AttentionRegions(result.log)
     progress.begin("preparing the run as it is")
@@ -46,9 +47,9 @@ struct Profile: ParsableCommand {
     let native = try RunProfile(
       result.document.graph, in: session, inputs: tensors, regions: regions, repeats: `repeat`, progress: progress)
     progress.begin("preparing the fused run")
+    let fusedSession = Session(result.fused, options: options.session)
     let fused = try RunProfile(
-      result.fused, in: Session(result.fused, options: options.session), inputs: tensors, regions: regions,
-      repeats: `repeat`, progress: progress)
+      result.fused, in: fusedSession, inputs: tensors, regions: regions, repeats: `repeat`, progress: progress)
     progress.begin("measuring the peak of multiply-adds")
     let peak = session.measuredPeak(of: .float32)
     let comparison = try ProfileComparison(
@@ -70,7 +71,7 @@ struct Profile: ParsableCommand {
     if let report {
       let page = Report(
         model: model.fileName, format: result.document.format, headline: Explanation(log: result.log).headline,
-        before: result.document.graph, after: result.fused, log: result.log,
+        before: try session.graph(for: tensors), after: try fusedSession.graph(for: tensors), log: result.log,
         profiles: (native: native, fused: fused, comparison: comparison))
       try file.add(report, chunks: [try page.html()])
     }

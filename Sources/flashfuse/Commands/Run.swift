@@ -50,7 +50,7 @@ struct Run: ParsableCommand {
   mutating func run() throws {
     let progress = Progress("reading \(model.fileName)")
     defer { progress.finish() }
-    let result = try FusedModel(model.model, fuses: !noFuse, pipeline: fusion.pipeline())
+    let result = try FusedModel(model.model, fuses: !noFuse, pipeline: fusion.pipeline(), progress: progress)
     let (tensors, random) = try inputs.read(for: result.document.graph)
     let main = try ModelRun(
       result.fused, inputs: tensors, options: options.session, isTimed: compare, progress: progress)

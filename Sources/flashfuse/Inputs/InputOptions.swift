@@ -14,8 +14,8 @@ struct InputOptions: ParsableArguments {
     help: ArgumentHelp(
       """
       One input: NAME=FILE.npy, or NAME=random[:DIMS] for random values (floats normal, integers 0 or 1), with the \
-      sizes in DIMS, as in 2,33, where the model leaves some open. May be given many times. Without --inputs, every \
-      input that is not named is random.
+      sizes in DIMS, as in 2,33, where the model leaves some open; they hold for other inputs with the same names of \
+      sizes too. May be given many times. Without --inputs, every input that is not named is random.
       """, valueName: "NAME=VALUE"))
   var input: [String] = []
 
@@ -28,8 +28,10 @@ struct InputOptions: ParsableArguments {
     var random: [String] = []
     let archive = try inputs.map { try NumPyArchive(contentsOfFile: $0) }
     let single = try singleInputs(of: graph)
+    let sizes = try statedSizes(single, of: graph)
+    if inputs == nil { try requireSizes(of: graph, besides: single, sizes) }
     for (index, port) in graph.inputs.enumerated() {
-      let type = graph.type(of: port.value)
+      let type = graph.type(of: port.value).substituting(sizes)
       if let value = single[port.name] {
         if value.isRandom {
           tensors[port.name] = try randomTensor(type, dimensions: value.dimensions, port: port, index: index)
@@ -69,6 +71,40 @@ struct InputOptions: ParsableArguments {
     let dimensions: [Int]?
   }
 
+  /// The sizes that `--input NAME=random:DIMS` gives symbols, which then hold for other inputs too.
+  private func statedSizes(_ inputs: [String: SingleInput], of graph: Graph) throws -> [String: Dimension] {
+    var sizes: [String: Dimension] = [:]
+    for port in graph.inputs {
+      let declared = graph.type(of: port.value).shape.dimensions ?? []
+      for (dimension, size) in zip(declared, inputs[port.name]?.dimensions ?? []) {
+        if let symbol = dimension.symbol, !dimension.isUnknown, sizes[symbol] == nil { sizes[symbol] = Dimension(size) }
+      }
+    }
+    return sizes
+  }
+
+  /// Throws where random inputs have open sizes, with the options that would say them.
+  private func requireSizes(of graph: Graph, besides given: [String: SingleInput], _ sizes: [String: Dimension]) throws
+  {
+    var sizes = sizes
+    var open: [String] = []
+    var examples: [String] = []
+    for port in graph.inputs where given[port.name].map({ $0.isRandom && $0.dimensions == nil }) ?? true {
+      let type = graph.type(of: port.value)
+      let isNeeded = given[port.name] != nil || !graph.uses(of: port.value).isEmpty
+      guard isNeeded, type.substituting(sizes).shape.sizes == nil else { continue }
+      open.append("'\(port.name)' \(type)")
+      examples.append("--input \(port.name)=random:\(Self.example(type.substituting(sizes).shape))")
+      for case let symbol? in (type.shape.dimensions ?? []).map(\.symbol) where sizes[symbol] == nil {
+        sizes[symbol] = Dimension(Self.exampleSize)
+      }
+    }
+    guard !open.isEmpty else { return }
+    throw ValidationError(
+      "\(open.joined(separator: ", ")): these inputs leave sizes open; give --inputs, or sizes as in"
+        + " \(examples.joined(separator: " "))")
+  }
+
   private func singleInputs(of graph: Graph) throws -> [String: SingleInput] {
     var found: [String: SingleInput] = [:]
     for argument in input {
@@ -99,11 +135,8 @@ struct InputOptions: ParsableArguments {
   }
 
   private func randomTensor(_ type: TensorType, dimensions: [Int]?, port: Graph.Port, index: Int) throws -> Tensor {
-    guard let sizes = dimensions ?? type.shape.sizes else {
-      let open = type.shape.dimensions?.filter { $0.constant == nil }.map(\.description).joined(separator: ", ")
-      throw ValidationError(
-        "the input '\(port.name)' \(type) leaves \(open ?? "its shape") open: give --inputs, or the sizes as in"
-          + " --input \(port.name)=random:\(Self.example(type.shape))")
+    guard let sizes = dimensions ?? type.shape.sizes, sizes.allSatisfy({ $0 >= 0 }) else {
+      throw ValidationError("the input '\(port.name)' \(type) has no size")
     }
     // Every input has a sequence of its own, whatever others there are.
     var generator = SplitMix64(seed: seed &+ UInt64(index) &* 0x9E37_79B9)
@@ -117,7 +150,17 @@ struct InputOptions: ParsableArguments {
     return try Tensor(integers: values, element: type.element, shape: sizes)
   }
 
+  private static let exampleSize = 8
+
   private static func example(_ shape: Shape) -> String {
-    (shape.dimensions ?? [1, 8]).map { String($0.constant ?? 8) }.joined(separator: ",")
+    (shape.dimensions ?? [1, 8]).map { String($0.constant ?? exampleSize) }.joined(separator: ",")
+  }
+}
+
+extension TensorType {
+  /// The type with sizes in the place of symbols.
+  fileprivate func substituting(_ sizes: [String: Dimension]) -> TensorType {
+    guard !sizes.isEmpty, let dimensions = shape.dimensions else { return self }
+    return TensorType(element, Shape(dimensions.map { $0.substituting(sizes) }))
   }
 }

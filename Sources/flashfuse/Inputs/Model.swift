@@ -22,9 +22,10 @@ struct FusedModel {
 
   /// Reads the model at `path` and runs `pipeline` on it; where `fuses` is false its graph stays as it is, and nothing is
   /// decided.
-  init(_ path: String, fuses: Bool = true, pipeline: FusionPipeline = .standard) throws {
+  init(_ path: String, fuses: Bool = true, pipeline: FusionPipeline = .standard, progress: Progress) throws {
     document = try Document.read(path: path)
     var graph = document.graph
+    if fuses { progress.begin("fusing, \(graph.nodeCount) nodes") }
     log = fuses ? try pipeline.run(on: &graph) : FusionLog()
     fused = graph
   }

@@ -10,10 +10,10 @@ struct Measurement {
 
   /// Runs once without counting, then `repeats` times.
   init(of session: Session, inputs: [String: Tensor], repeats: Int, progress: Progress) throws {
-    var statistics = try session.run(inputs).statistics
+    var statistics = try session.run(inputs, observer: progress).statistics
     var seconds: [Double] = []
     for index in 0..<repeats {
-      progress.begin("measuring: run \(index + 1) of \(repeats)")
+      progress.begin("measuring", index, of: repeats, "\(Figures.seconds(statistics.seconds)) each")
       statistics = try session.run(inputs).statistics
       seconds.append(statistics.seconds)
     }

@@ -1,7 +1,7 @@
 import Rewriting
 import Tensors
 
-/// The decisions of a log in words and as a table.
+/// The decisions of a log in words.
 struct Explanation {
   let log: FusionLog
 
@@ -11,7 +11,7 @@ struct Explanation {
 
   private func count(_ verdict: FusionDecision.Verdict) -> Int { attention.count { $0.verdict == verdict } }
 
-  /// One sentence: `10 of 12 attentions fused; 2 declined: scores-used-elsewhere (2)`.
+  /// One sentence: `10 of 12 attentions fused; 2 declined: scores-used-elsewhere`.
   var headline: String {
     if log.switchedOff.contains(Self.attentionPass) { return "\(Self.attentionPass) is switched off" }
     let (fused, declined, already) = (count(.fused), count(.declined), count(.alreadyFused))
@@ -25,58 +25,115 @@ struct Explanation {
       parts.append("\(fused) of \(Figures.count(total, "attention")) fused")
       if already > 0 { parts.append("\(already) fused already") }
     }
-    if declined > 0 {
-      var codes: [(code: String, count: Int)] = []
-      for decision in attention where decision.verdict == .declined {
-        let code = decision.reason?.code ?? "no reason given"
-        if let index = codes.firstIndex(where: { $0.code == code }) {
-          codes[index].count += 1
-        } else {
-          codes.append((code, 1))
-        }
-      }
-      let reasons = codes.map { declined > 1 ? "\($0.code) (\($0.count))" : $0.code }
-      parts.append("\(declined) declined: \(reasons.joined(separator: ", "))")
-    }
+    if declined > 0 { parts.append(Self.declined(attention)) }
     let others = count(.notAttention)
     if others > 0 { parts.append("\(Figures.count(others, "softmax", plural: "softmaxes")) without attention") }
     return parts.joined(separator: "; ")
   }
 
-  /// One row for every decision.
-  var table: String {
-    var table = TextTable([
-      .init(title: "Softmax", width: 31), .init(title: "Verdict", width: 13, style: Self.style),
-      .init(title: "What and why", width: 32),
-    ])
-    for decision in log.decisions {
-      table.add([decision.anchor, decision.verdict.rawValue, Self.detail(decision)])
+  /// A line for every other pass that found something: `GeluFusionPass: 12 fused; 1 declined: used-elsewhere`.
+  var otherPasses: [String] {
+    log.passes.map(\.name).filter { $0 != Self.attentionPass }.compactMap { pass in
+      let decisions = log.decisions.filter { $0.pass == pass }
+      func count(_ verdict: FusionDecision.Verdict) -> Int { decisions.count { $0.verdict == verdict } }
+      var parts: [String] = []
+      if count(.fused) > 0 { parts.append("\(count(.fused)) fused") }
+      if count(.alreadyFused) > 0 { parts.append("\(count(.alreadyFused)) fused already") }
+      if count(.declined) > 0 { parts.append(Self.declined(decisions)) }
+      return parts.isEmpty ? nil : "\(pass): \(parts.joined(separator: "; "))"
     }
-    return table.text
   }
 
-  private static func style(_ verdict: String) -> TerminalStyle? {
-    switch FusionDecision.Verdict(rawValue: verdict) {
+  /// How many of `decisions` were declined, and why: `2 declined: scores-used-elsewhere (2)`.
+  private static func declined(_ decisions: [FusionDecision]) -> String {
+    var codes: [(code: String, count: Int)] = []
+    let declined = decisions.filter { $0.verdict == .declined }
+    for decision in declined {
+      let code = decision.reason?.code ?? "no reason given"
+      if let index = codes.firstIndex(where: { $0.code == code }) {
+        codes[index].count += 1
+      } else {
+        codes.append((code, 1))
+      }
+    }
+    let reasons = codes.map { declined.count > 1 ? "\($0.code) (\($0.count))" : $0.code }
+    return "\(declined.count) declined: \(reasons.joined(separator: ", "))"
+  }
+
+  /// Every decision about attention, those that can be acted on first; each line ends in a line break. Places about which the same is
+  /// to be said are listed together.
+  var text: String {
+    [.declined, .fused, .alreadyFused, .notAttention].map { verdict in
+      entries(of: attention.filter { $0.verdict == verdict }).map { block(verdict, $0) }.joined()
+    }.joined()
+  }
+
+  private struct Entry {
+    var places: [String]
+    let details: [String]
+  }
+
+  private func entries(of decisions: [FusionDecision]) -> [Entry] {
+    var entries: [Entry] = []
+    var indices: [[String]: Int] = [:]
+    for decision in decisions {
+      let details = Self.details(decision)
+      if let index = indices[details] {
+        entries[index].places.append(decision.anchor)
+      } else {
+        indices[details] = entries.count
+        entries.append(Entry(places: [decision.anchor], details: details))
+      }
+    }
+    return entries
+  }
+
+  private var verdictWidth: Int { attention.map(\.verdict.rawValue.count).max() ?? 0 }
+
+  /// The verdict, and beside it the places and what is to be said about them.
+  private func block(_ verdict: FusionDecision.Verdict, _ entry: Entry) -> String {
+    let indent = verdictWidth + 2
+    let width = TextTable.lineWidth - indent
+    var lines: [String] = []
+    for place in NumberedNames.joined(entry.places) {
+      // What does not fit goes on two columns further right.
+      let first = TextTable.wrap(place, width: width).first ?? ""
+      let rest = TextTable.wrap(String(place.printable.dropFirst(first.count)), width: width - 2)
+      lines += [TerminalStyle.bold(first)] + rest.filter { !$0.isEmpty }.map { "  " + TerminalStyle.bold($0) }
+    }
+    for detail in entry.details { lines += TextTable.wrap(detail, width: width) }
+    let name = verdict.rawValue
+    let head = (Self.style(verdict)?(name) ?? name) + String(repeating: " ", count: indent - name.count)
+    let margin = String(repeating: " ", count: indent)
+    return lines.enumerated().map { ($0 == 0 ? head : margin) + $1 + "\n" }.joined()
+  }
+
+  private static func style(_ verdict: FusionDecision.Verdict) -> TerminalStyle? {
+    switch verdict {
     case .fused, .alreadyFused: .green
     case .declined: .yellow
     case .notAttention: .dim
-    case nil: nil
     }
   }
 
-  private static func detail(_ decision: FusionDecision) -> String {
-    var parts: [String] = []
+  /// What is to be said about a decision, a line each.
+  private static func details(_ decision: FusionDecision) -> [String] {
+    var lines: [String] = []
     if let reason = decision.reason {
-      parts.append("\(reason.code): \(reason.message)")
-      if let node = reason.node, node != decision.anchor { parts.append("at \(node)") }
-      if let hint = reason.hint { parts.append(hint) }
+      lines.append("\(reason.code): \(reason.message)")
+      if !reason.nearest.isEmpty {
+        let steps = reason.nearest.map { $0.node == reason.node ? "[\($0.kind)]" : $0.kind }
+        lines.append("nearest: \(steps.joined(separator: " → "))")
+      }
+      if let node = reason.node, node != decision.anchor { lines.append("at: \(node)") }
+      if let hint = reason.hint { lines.append("hint: \(hint)") }
     }
-    if let attention = decision.attention { parts += words(attention) }
-    if !decision.assumptions.isEmpty { parts.append("assuming \(decision.assumptions.joined(separator: ", "))") }
+    if let attention = decision.attention { lines.append(words(attention).joined(separator: "; ")) }
+    if !decision.assumptions.isEmpty { lines.append("assuming \(decision.assumptions.joined(separator: ", "))") }
     if let cost = decision.cost, let before = cost.bytesUnfused, let after = cost.bytesFused {
-      parts.append("moves \(Figures.bytes(after)) instead of \(Figures.bytes(before))")
+      lines.append("moves \(Figures.bytes(after)) instead of \(Figures.bytes(before))")
     }
-    return parts.joined(separator: "; ")
+    return lines
   }
 
   private static func words(_ attention: AttentionSummary) -> [String] {
@@ -94,6 +151,7 @@ struct Explanation {
       parts.append("window \(limits) after")
     }
     if attention.sinks { parts.append("sinks") }
-    return parts
+    // Lines break between parts, not inside them.
+    return parts.map { $0.replacing(" ", with: TextTable.unbreakableSpace) }
   }
 }

@@ -87,7 +87,9 @@ struct ProfileText {
     "\(Figures.number((run.operations / max(run.seconds, 1e-9) * 1e-9 * 10).rounded() / 10)) GFLOP/s"
   }
 
-  private static func percent(_ share: Double) -> String { "\(Int((100 * share).rounded())) %" }
+  private static func percent(_ share: Double) -> String {
+    String(format: share < 0.095 ? "%.1f %%" : "%.0f %%", 100 * share)
+  }
 
   /// `−76 %` or `2.3 ×`; nothing where one of the two is nothing.
   private static func change(from before: Double, to after: Double) -> String {

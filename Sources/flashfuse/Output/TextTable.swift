@@ -51,8 +51,15 @@ struct TextTable {
     }.joined()
   }
 
+  /// A space after which no line is broken; printed as any other.
+  static let unbreakableSpace = "\u{A0}"
+
   /// Splits `text` into lines of at most `width` characters, after a space or a character that separates parts of a name.
   static func wrap(_ text: String, width: Int) -> [String] {
+    broken(text, width: width).map { $0.replacing(unbreakableSpace, with: " ") }
+  }
+
+  private static func broken(_ text: String, width: Int) -> [String] {
     var lines: [String] = []
     var rest = Substring(text.printable)
     while rest.count > width {

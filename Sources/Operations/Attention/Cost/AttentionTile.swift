@@ -42,6 +42,8 @@ extension AttentionWorkload {
       min(rows, max((length + device.alignment - 1) / device.alignment, 1) * device.alignment)
     }
     let tile = (shortened(panels * panelRows, to: queryLength), shortened(max(keyRows, 32), to: keyLength))
-    return AttentionTile(queryRows: tile.0, keyRows: tile.1, fastMemoryBytes: bytes(tile.0, tile.1))
+    // Only one panel at a time has scores.
+    let idle = max(tile.0 - panelRows, 0) * tile.1 * (4 + element.byteCount)
+    return AttentionTile(queryRows: tile.0, keyRows: tile.1, fastMemoryBytes: bytes(tile.0, tile.1) - idle)
   }
 }

@@ -26,8 +26,8 @@ public struct DeviceProfile: Hashable, Sendable {
   /// not tell.
   public static let cpu: DeviceProfile = {
     #if os(Linux)
-      let cache = sysconf(Int32(_SC_LEVEL2_CACHE_SIZE))
-      let nearest = sysconf(Int32(_SC_LEVEL1_DCACHE_SIZE))
+      let cache = cacheBytes(level: 2) ?? sysconf(Int32(_SC_LEVEL2_CACHE_SIZE))
+      let nearest = cacheBytes(level: 1) ?? sysconf(Int32(_SC_LEVEL1_DCACHE_SIZE))
     #else
       let cache = 0
       let nearest = 0
@@ -36,6 +36,19 @@ public struct DeviceProfile: Hashable, Sendable {
       name: "cpu", fastMemoryBytes: cache > 0 ? cache : 1 << 20, fastMemoryName: "level-2 cache",
       nearestCacheBytes: nearest > 0 ? nearest : 32 << 10)
   }()
+
+  /// What the kernel of the system says about the first processor's cache of data, which `sysconf` does not know everywhere.
+  private static func cacheBytes(level: Int) -> Int? {
+    func text(_ cache: Int, _ property: String) -> String? {
+      let path = "/sys/devices/system/cpu/cpu0/cache/index\(cache)/\(property)"
+      return (try? String(contentsOfFile: path, encoding: .utf8))?.trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+    let cache = (0..<8).first { text($0, "level") == String(level) && text($0, "type") != "Instruction" }
+    guard let size = cache.flatMap({ text($0, "size") }), size.hasSuffix("K"), let kilobytes = Int(size.dropLast()),
+      (1...(1 << 30)).contains(kilobytes)
+    else { return nil }
+    return kilobytes << 10
+  }
 
   /// All devices that can be planned for: this processor, and the published figures of others.
   public static let all: [DeviceProfile] = [
