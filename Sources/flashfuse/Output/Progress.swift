@@ -34,7 +34,7 @@ final class Progress: ExecutionObserver, @unchecked Sendable {
 
   func prepared(_ done: Int, of count: Int) { begin("preparing the run and its weights", done, of: count) }
 
-  func executed(_ step: StepRecord) { begin("running", step.index + 1, of: step.stepCount, step.label) }
+  func executed(_ step: StepRecord) { begin("running", step.index + 1, of: step.stepCount, "after \(step.label)") }
 
   /// Removes the line.
   func finish() {
