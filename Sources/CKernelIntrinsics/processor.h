@@ -24,6 +24,40 @@ static inline bool flashfuse_provides(unsigned int leaf1, unsigned int leaf7, un
 }
 #endif
 
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
+/// The number of the processor that this thread runs on, or a negative one where that is not known.
+static inline int flashfuse_current_processor(void) {
+#if defined(__linux__)
+  unsigned int processor = 0;
+  if (syscall(SYS_getcpu, &processor, (void *)0, (void *)0) == 0) return (int)processor;
+#endif
+  return -1;
+}
+
+/// Moves this thread to another processor among those that it may use, if there is one, and leaves it free to move on.
+static inline void flashfuse_leave_processor(int processor) {
+#if defined(__linux__)
+  enum { wordBits = 8 * sizeof(unsigned long), words = 8192 / wordBits };
+  unsigned long allowed[words] = {0}, others[words];
+  const long byteCount = syscall(SYS_sched_getaffinity, 0, sizeof allowed, allowed);
+  if (processor < 0 || processor >= words * wordBits || byteCount <= 0) return;
+  bool isEmpty = true;
+  for (int word = 0; word < words; word++) {
+    others[word] = allowed[word];
+    if (word == processor / wordBits) others[word] &= ~(1ul << processor % wordBits);
+    isEmpty = isEmpty && others[word] == 0;
+  }
+  if (isEmpty || syscall(SYS_sched_setaffinity, 0, byteCount, others) != 0) return;
+  syscall(SYS_sched_setaffinity, 0, byteCount, allowed);
+#else
+  (void)processor;
+#endif
+}
+
 /// Tells the processor that this thread only waits for another.
 static inline void flashfuse_pause(void) {
 #if defined(__x86_64__)

@@ -47,13 +47,31 @@ final class MaskScan: @unchecked Sendable {
       let count = min(MaskStates.keys, sizes.keys - first)
       var state: UInt8 = 0
       for query in firstQuery..<lastQuery where state != MaskStates.hides | MaskStates.keeps {
-        var address = base + (query * strides.row + first * strides.column)
-        for _ in 0..<count {
-          state |= address.load(as: UInt8.self) == 0 ? MaskStates.hides : MaskStates.keeps
-          address += strides.column
-        }
+        state |= Self.state(of: base + (query * strides.row + first * strides.column), count, stride: strides.column)
       }
       storage[row * keyBlocks + keyBlock] = state
     }
+  }
+
+  /// The state of `count` bytes that lie `stride` apart.
+  private static func state(of address: UnsafeRawPointer, _ count: Int, stride: Int) -> UInt8 {
+    var state: UInt8 = 0
+    var index = 0
+    if stride == 1 {
+      let lowBits: UInt64 = 0x0101_0101_0101_0101
+      while index + 8 <= count {
+        let bytes = address.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+        if bytes != 0 { state |= MaskStates.keeps }
+        // Nonzero exactly if some byte is 0, whose top bit the subtraction borrows.
+        if (bytes &- lowBits) & ~bytes & (lowBits &<< 7) != 0 { state |= MaskStates.hides }
+        index += 8
+      }
+    }
+    while index < count {
+      let byte = address.load(fromByteOffset: index * stride, as: UInt8.self)
+      state |= byte == 0 ? MaskStates.hides : MaskStates.keeps
+      index += 1
+    }
+    return state
   }
 }

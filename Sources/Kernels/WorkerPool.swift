@@ -90,6 +90,8 @@ private struct Job {
   let body: UnsafePointer<WorkerPool.Body>
   let count: Int
   let scratchBytes: Int
+  /// The processor that the calling thread runs on.
+  let processor = flashfuse_current_processor()
 }
 
 /// What the pool and its threads share.
@@ -150,6 +152,9 @@ private final class SharedState: @unchecked Sendable {
       condition.unlock()
       if isStopped.load(ordering: .acquiring) { return }
       guard let job else { continue }
+      // A thread that was just woken is often put where the caller runs, and stays there for tens of milliseconds
+      // although another processor is idle.
+      if flashfuse_current_processor() == job.processor { flashfuse_leave_processor(job.processor) }
       perform(job, scratch, worker: worker)
       guard unfinished.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 else { continue }
       condition.lock()
