@@ -362,7 +362,10 @@ class NetronTests(BrowserTest):
                     self.assertEqual(len(fused), 2, f"{[each[0] for each in shown if 'ttention' in each[0]]}")
                     for _, name in fused:
                         self.assertRegex(name, "[A-Za-z]{3}")
-                    self.run_script("document.getElementById(arguments[0]).scrollIntoView({block: 'center', inline: 'center'})", fused[0][1])
+                    self.await_true("return document.body.classList.contains('default')")
+                    self.run_script("""
+                        const node = document.getElementById(arguments[0]).getBoundingClientRect();
+                        document.getElementById('target').scrollBy(node.x - 700, node.y - 400);""", fused[0][1])
                     self.screenshot(f"netron-{operator}")
 
     @contextlib.contextmanager

@@ -92,7 +92,7 @@ const Details = (() => {
     node(view, index) {
       const node = view.graph.nodes[index];
       const link = target => make("button", { class: "link", onclick: () => { view.reveal(target); this.node(view, target); } },
-        view.graph.nodes[target].name || view.graph.nodes[target].kind);
+        breakable(view.graph.nodes[target].name || view.graph.nodes[target].kind));
       const inputs = node.inputs.map(input => make("li", {}, `${input.slot}: ${input.type} `,
         input.node != null ? link(input.node) : make("span", { class: "muted" }, input.constant ?? "")));
       const readers = view.graph.nodes.flatMap((other, at) => other.inputs.some(input => input.node === index) ? [at] : []);
@@ -110,7 +110,7 @@ const Details = (() => {
       const decision = this.report.decisions[node.decision];
       if (decision) parts.push(make("h4", {}, "Decision"), ...decisionText(decision));
       if (node.sources.length > 1) {
-        parts.push(make("h4", {}, `Stands for ${node.sources.length} nodes of the file`), make("ul", {}, node.sources.map(name => make("li", {}, name))));
+        parts.push(make("h4", {}, `Stands for ${node.sources.length} nodes of the file`), make("ul", {}, node.sources.map(name => make("li", {}, breakable(name)))));
       }
       this.show(node.kind, parts);
     }

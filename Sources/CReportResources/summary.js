@@ -65,7 +65,9 @@ const Summary = (() => {
     ];
   }
 
-  /** The decisions of which the same is to be said, those about attention first; each with its place in the report. */
+  const verdicts = ["declined", "fused", "already-fused", "not-attention"];
+
+  /** The decisions of which the same is to be said, those about attention first, and of these what can be acted on; each with its place in the report. */
   function groups(report, isShown) {
     const found = new Map();
     report.decisions.forEach((decision, index) => {
@@ -76,7 +78,7 @@ const Summary = (() => {
       if (!found.has(key)) found.set(key, []);
       found.get(key).push({ decision, index });
     });
-    const rank = ([{ decision }]) => decision.pass === report.attentionPass ? 0 : 1;
+    const rank = ([{ decision }]) => verdicts.indexOf(decision.verdict) + (decision.pass === report.attentionPass ? 0 : verdicts.length);
     return [...found.values()].sort((a, b) => rank(a) - rank(b));
   }
 
@@ -97,7 +99,7 @@ const Summary = (() => {
     const isAttention = decision => decision.pass === report.attentionPass;
     const kinds = [
       ["all", () => true],
-      ...["fused", "declined", "already-fused", "not-attention"].map(verdict => [verdict, decision => isAttention(decision) && decision.verdict === verdict]),
+      ...verdicts.map(verdict => [verdict, decision => isAttention(decision) && decision.verdict === verdict]),
       ["other fusions", decision => !isAttention(decision)],
     ];
     let shown = "all";

@@ -27,6 +27,12 @@ import Testing
     #expect(run.status == 0 && run.output.contains("profile") && run.output.contains("output-dir"))
   }
 
+  @Test(arguments: ["", "fuse", "explain", "run", "profile", "plan", "bench", "bench attention", "bench model"])
+  func helpFits80Columns(_ command: String) throws {
+    let run = try CommandRun(command.split(separator: " ").map(String.init) + ["--help"])
+    #expect(run.status == 0 && run.lines.allSatisfy { $0.count <= 80 }, "\(run.output)")
+  }
+
   @Test func theVersionIsPrinted() throws {
     let run = try CommandRun("--version")
     #expect(run.status == 0 && run.lines.first?.wholeMatch(of: #/\d+\.\d+\.\d+/#) != nil)

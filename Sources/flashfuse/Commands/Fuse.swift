@@ -8,7 +8,7 @@ import Tensors
 struct Fuse: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Fuse a model's attention and write the model back.",
-    usage: "flashfuse fuse <MODEL> [--output <OUT>] [--log <decisions.json>] [<options>]",
+    usage: "flashfuse fuse <MODEL> [--output <OUT>] [<options>]",
     discussion: """
       Everything that no fusion touched is written as it was. An IR is written as OUT.xml with OUT.bin beside it.
       """)

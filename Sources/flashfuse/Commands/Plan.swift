@@ -5,7 +5,7 @@ import Tensors
 struct Plan: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Show the tiles that fused attention takes on a device, and the bytes it moves.",
-    usage: "flashfuse plan --shape <B,H,S,D> [--dtype <dtype>] [--device <DEVICE>] [<options>]",
+    usage: "flashfuse plan --shape <B,H,S,D> [--device <DEVICE>] [<options>]",
     discussion: """
       Unfused attention moves the score matrix between slow and fast memory once for every read and write of a step; fused \
       attention never writes it.

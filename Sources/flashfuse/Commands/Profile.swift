@@ -7,7 +7,7 @@ import Tensors
 struct Profile: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Run a model as it is and fused, and show where the time goes.",
-    usage: "flashfuse profile <MODEL> [--inputs <io.npz>] --output-dir <DIR> [<options>]",
+    usage: "flashfuse profile <MODEL> --output-dir <DIR> [<options>]",
     discussion: """
       DIR gets native_attention.json and flash_attention.json, traces for Perfetto (ui.perfetto.dev), and profile.json with \
       the figures that are printed. Bytes moved are those of a model: every input of a step is read once and every \
