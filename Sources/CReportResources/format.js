@@ -76,7 +76,7 @@ function make(tag, properties = {}, ...children) {
 
 /** A name that may be broken after what separates its parts. */
 function breakable(name) {
-  return name.split(/(?<=[/._:])(?=[^/._:])/).flatMap((part, index) => index ? [document.createElement("wbr"), part] : [part]);
+  return name.split(/(?<=[/._:+])(?=[^/._:+])/).flatMap((part, index) => index ? [document.createElement("wbr"), part] : [part]);
 }
 
 /** An SVG element. */

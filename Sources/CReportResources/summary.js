@@ -154,7 +154,7 @@ const Summary = (() => {
     const titles = [["Operation"], ["Before", "number"], ["Steps", "number steps"], ["After", "number"], ["Steps", "number steps"], ["Speed after", "number steps"]];
     element.replaceChildren(make("table", {},
       make("thead", {}, make("tr", {}, titles.map(([title, style]) => make("th", { class: style }, title)))),
-      make("tbody", {}, names.map(name => make("tr", {}, make("td", {}, name),
+      make("tbody", {}, names.map(name => make("tr", {}, make("td", {}, breakable(name)),
         cell(native.get(name), kind => Format.seconds(kind.seconds)), steps(native.get(name)),
         cell(fused.get(name), kind => Format.seconds(kind.seconds)), steps(fused.get(name)),
         cell(fused.get(name), speed, "number steps"))))));
