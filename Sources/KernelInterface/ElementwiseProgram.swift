@@ -75,8 +75,8 @@ package struct ElementwiseStrip: @unchecked Sendable {
 
   /// The most registers that a program may have.
   package static let registerLimit = 16
-  /// The numbers that a register holds.
-  package static let registerLength = 256
+  /// The numbers that a register holds: of several rows, where they are short.
+  package static let registerLength = 1024
   /// The scratch that running a program needs.
   package static let scratchBytes = 4 * registerLimit * registerLength
 }

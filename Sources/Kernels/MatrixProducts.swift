@@ -41,6 +41,7 @@ private struct ProductDivision: Sendable {
   private static let longestItem = 256
   /// The same where the block is packed for each item.
   private static let longestUnpackedItem = 2048
+  private static let itemsPerThread = 24
 
   init(_ problem: ProductProblem, count: Int, threads: Int, products: ProductKernels) {
     rows = problem.rows
@@ -49,8 +50,8 @@ private struct ProductDivision: Sendable {
     columnParts = max(1, (columns + itemColumns - 1) / itemColumns)
     let longest = problem.panels == nil ? Self.longestUnpackedItem : Self.longestItem
     var rowParts = (rows + longest - 1) / longest
-    // Several items a thread, so that none waits long for another's last.
-    let wanted = threads == 1 ? 1 : 4 * threads
+    // So many items that none waits long for another's last.
+    let wanted = threads == 1 ? 1 : threads * (problem.panels == nil ? 4 : Self.itemsPerThread)
     let others = max(1, count * columnParts)
     if others * rowParts < wanted {
       rowParts = min((wanted + others - 1) / others, max(1, rows / (4 * products.tileRows)))

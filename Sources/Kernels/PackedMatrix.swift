@@ -1,3 +1,4 @@
+import Foundation
 import KernelInterface
 
 /// The right matrix of products in the layout that the kernels of an instruction set read fastest.
@@ -11,7 +12,7 @@ package final class PackedMatrix: @unchecked Sendable {
   /// What products read.
   package var panels: UnsafePointer<Float> { UnsafePointer(base) }
 
-  /// Packs `matrix`, `[depth, columns]`, whose elements the caller has checked to be there.
+  /// Packs `matrix`, `[depth, columns]`, whose elements the caller has checked to be there; they may lie at any address.
   ///
   /// Sizes must be positive, and their product, rounded up to whole vectors, must not overflow.
   package init(
@@ -22,7 +23,7 @@ package final class PackedMatrix: @unchecked Sendable {
     self.instructionSet = instructionSet
     let products = instructionSet.kernels.products
     byteCount = 4 * depth * products.packedColumns(columns)
-    let memory = UnsafeMutableRawPointer.allocate(byteCount: max(byteCount, 64), alignment: 4096)
+    let memory = Self.allocate(byteCount: max(byteCount, 64))
     let base = memory.assumingMemoryBound(to: Float.self)
     self.base = base
     let width = products.panelColumns
@@ -35,6 +36,19 @@ package final class PackedMatrix: @unchecked Sendable {
   }
 
   deinit { base.deallocate() }
+
+  /// Whole large pages where it is as much: products read panels from end to end over and over.
+  private static func allocate(byteCount: Int) -> UnsafeMutableRawPointer {
+    #if os(Linux)
+      let largePage = 1 << 21
+      if byteCount >= largePage {
+        let memory = UnsafeMutableRawPointer.allocate(byteCount: byteCount, alignment: largePage)
+        madvise(memory, byteCount & ~(largePage - 1), MADV_HUGEPAGE)
+        return memory
+      }
+    #endif
+    return UnsafeMutableRawPointer.allocate(byteCount: byteCount, alignment: 4096)
+  }
 
   private struct Target: @unchecked Sendable {
     let base: UnsafeMutablePointer<Float>

@@ -163,9 +163,9 @@ private final class SharedState: @unchecked Sendable {
     }
   }
 
-  /// Waits for a short time: waking a thread that sleeps takes longer than many tasks.
+  /// Waits for a short time: waking a thread that sleeps takes longer than many tasks, and than what lies between two calls.
   private func wait(until isDone: () -> Bool) {
-    let patience: UInt64 = 40_000
+    let patience: UInt64 = 200_000
     let start = DispatchTime.now().uptimeNanoseconds
     while !isDone() {
       for _ in 0..<16 { flashfuse_pause() }

@@ -39,7 +39,10 @@ public struct Tensor: Sendable {
     self.element = element
     self.shape = shape
     self.count = count
-    if storage.isAligned(at: byteOffset, to: element.byteCount) {
+    // Of a large part of a mapped file that is not aligned, copies are made as they are needed.
+    if storage.isAligned(at: byteOffset, to: element.byteCount)
+      || storage.isMappedFile && bytes >= Tensor.leastLeftInFile
+    {
       self.storage = storage
       self.byteOffset = byteOffset
     } else {
@@ -47,6 +50,8 @@ public struct Tensor: Sendable {
       self.byteOffset = 0
     }
   }
+
+  private static let leastLeftInFile = 1 << 16
 
   /// A tensor whose bytes, zero at first, are filled in by `fill`.
   public init(
@@ -115,8 +120,25 @@ public struct Tensor: Sendable {
   /// Lets the system take back the memory behind a mapped file's bytes until they are read again.
   package func releasePages() { storage.releasePages(offset: byteOffset, byteCount: byteCount) }
 
+  private var isAligned: Bool { storage.isAligned(at: byteOffset, to: element.byteCount) }
+
+  /// The same tensor where its bytes can be read without a copy.
+  package func aligned() -> Tensor { isAligned ? self : Tensor(alignedCopyOf: self) }
+
+  private init(alignedCopyOf other: Tensor) {
+    (element, shape, count) = (other.element, other.shape, other.count)
+    storage = other.storage.copy(from: other.byteOffset, byteCount: other.byteCount)
+    byteOffset = 0
+  }
+
   /// Calls `body` with the tensor's bytes, aligned to its element type.
   public func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+    guard isAligned else { return try aligned().withBytes(body) }
+    return try storage.withBytes(offset: byteOffset, byteCount: byteCount, body)
+  }
+
+  /// Calls `body` with the tensor's bytes where they lie, which may not be aligned.
+  package func withUnalignedBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
     try storage.withBytes(offset: byteOffset, byteCount: byteCount, body)
   }
 

@@ -67,7 +67,7 @@ package final class TensorArena: @unchecked Sendable {
 
   package init(byteCount: Int) throws {
     self.byteCount = byteCount
-    (storage, base) = try TensorStorage.uninitialized(byteCount: byteCount)
+    (storage, base) = try TensorStorage.uninitialized(byteCount: byteCount, inLargePages: true)
   }
 
   /// Whether `tensor` lies in it.

@@ -7,7 +7,7 @@ public final class TensorStorage: @unchecked Sendable {
   private let base: UnsafeRawPointer
   public let byteCount: Int
   private let release: () -> Void
-  private let isMappedFile: Bool
+  let isMappedFile: Bool
 
   private init(
     base: UnsafeRawPointer, byteCount: Int, isMappedFile: Bool = false, release: @escaping () -> Void
@@ -34,16 +34,25 @@ public final class TensorStorage: @unchecked Sendable {
   }
 
   /// Bytes that are not written yet, and the pointer to write them through.
-  static func uninitialized(byteCount: Int) throws -> (storage: TensorStorage, base: UnsafeMutableRawPointer) {
-    let pointer = try allocate(byteCount)
+  ///
+  /// - Parameter inLargePages: Asks the system for pages as large as fit: for memory that is used over and over.
+  static func uninitialized(
+    byteCount: Int, inLargePages: Bool = false
+  ) throws -> (storage: TensorStorage, base: UnsafeMutableRawPointer) {
+    let largePage = 1 << 21
+    let isLarge = inLargePages && byteCount >= largePage
+    let pointer = try allocate(byteCount, alignment: isLarge ? largePage : 64)
+    #if os(Linux)
+      if isLarge { madvise(pointer, byteCount & ~(largePage - 1), MADV_HUGEPAGE) }
+    #endif
     return (TensorStorage(base: UnsafeRawPointer(pointer), byteCount: byteCount) { free(pointer) }, pointer)
   }
 
-  private static func allocate(_ byteCount: Int) throws -> UnsafeMutableRawPointer {
+  private static func allocate(_ byteCount: Int, alignment: Int = 64) throws -> UnsafeMutableRawPointer {
     guard byteCount >= 0 else { throw ModelError.invalid("a tensor of \(byteCount) bytes") }
     // One byte at least: a pointer to nothing can't be aligned.
     var pointer: UnsafeMutableRawPointer?
-    guard posix_memalign(&pointer, 64, max(byteCount, 64)) == 0, let pointer else {
+    guard posix_memalign(&pointer, alignment, max(byteCount, 64)) == 0, let pointer else {
       throw ModelError.unsupported("there is no memory for a tensor of \(byteCount) bytes")
     }
     return pointer
@@ -100,7 +109,11 @@ public final class TensorStorage: @unchecked Sendable {
   }
 
   func copy(from offset: Int, byteCount: Int) -> TensorStorage {
-    TensorStorage(copying: withBytes(offset: offset, byteCount: byteCount) { [UInt8]($0) })
+    let pointer = UnsafeMutableRawPointer.allocate(byteCount: max(byteCount, 64), alignment: 64)
+    withBytes(offset: offset, byteCount: byteCount) { source in
+      if let start = source.baseAddress { pointer.copyMemory(from: start, byteCount: byteCount) }
+    }
+    return TensorStorage(base: UnsafeRawPointer(pointer), byteCount: byteCount) { pointer.deallocate() }
   }
 
   /// Calls `body` with all bytes.

@@ -137,6 +137,77 @@ import Testing
     try Self.check(graph, steps: ["MatMul"])
   }
 
+  /// Halves of the features are exchanged, turned and joined, as rotary embeddings are spelled out: only joining copies.
+  @Test func elementwiseNodesReadPartsAndTransposesInPlace() throws {
+    var graph = Graph()
+    let x = try graph.addInput(["x"], TensorType(.float32, [2, 30, 4, 8]))
+    let cosines = try graph.addInput(["cos"], TensorType(.float32, [1, 1, 30, 8]))
+    let sines = try graph.addInput(["sin"], TensorType(.float32, [1, 1, 30, 8]))
+    let heads = try graph.insert(Transpose([0, 2, 1, 3]), [x])
+    func half(_ start: Int64) throws -> Value {
+      let bounds = try [start, start + 4, 3].map { try graph.addConstant(Tensor([$0])) }
+      return try graph.insert(Slice(), [heads] + bounds)
+    }
+    let turned = try graph.insert(Concat(axis: 3), [try graph.insert(Neg(), [try half(4)]), try half(0)])
+    let first = try graph.insert(Mul(), [heads, cosines])
+    graph.addOutput(["y"], try graph.insert(Add(), [first, try graph.insert(Mul(), [turned, sines])]))
+    try Self.check(graph, steps: ["Neg", "Concat", "Mul"])
+  }
+
+  /// Where a row's elements don't lie side by side, they are copied first.
+  @Test func whatProgramsCannotReadIsCopied() throws {
+    var graph = Graph()
+    let x = try graph.addInput(["x"], TensorType(.float32, [70, 50]))
+    let swapped = try graph.insert(Transpose([1, 0]), [x])
+    let y = try graph.addInput(["y"], TensorType(.float32, [50, 70]))
+    graph.addOutput(["z"], try graph.insert(Mul(), [swapped, y]))
+    try Self.check(graph, steps: ["Transpose", "Mul"])
+  }
+
+  @Test(arguments: [ElementType.float32, .float64, .float16])
+  func movedElementsAreCopiedOnce(_ element: ElementType) throws {
+    var graph = Graph()
+    let x = try graph.addInput(["x"], TensorType(element, [5, 6, 7]))
+    let bounds = try [1, 6, 1, 2].map { try graph.addConstant(Tensor([$0] as [Int64])) }
+    let part = try graph.insert(Slice(), [x] + bounds)
+    let order = try graph.insert(Transpose([2, 0, 1]), [part])
+    graph.addOutput(["moved"], order)
+    let one = try graph.insert(Unsqueeze(), [part, try graph.addConstant(Tensor([0] as [Int64]))])
+    let sizes = try graph.addConstant(Tensor([2, 5, 3, 7] as [Int64]))
+    graph.addOutput(["repeated"], try graph.insert(Expand(), [one, sizes]))
+    for axis in 0..<3 {
+      graph.addOutput(["joined\(axis)"], try graph.insert(Concat(axis: axis), [order, order]))
+    }
+    let column = try graph.insert(
+      Slice(), [x] + (try [3, 4, 2].map { try graph.addConstant(Tensor([$0] as [Int64])) }))
+    graph.addOutput(["column"], try graph.insert(Concat(axis: 2), [column, x, column]))
+    try Self.check(graph, steps: ["Transpose", "Expand", "Concat", "Concat", "Concat", "Concat"])
+  }
+
+  @Test func castsToTheSameTypeCostNothing() throws {
+    var graph = Graph()
+    let x = try graph.addInput(["x"], TensorType(.float32, [30, 40]))
+    let product = try graph.insert(MatMul(), [x, Self.weights([40, 50], in: &graph, seed: 7)])
+    let bias = try Self.weights([50], in: &graph, seed: 8)
+    let sum = try graph.insert(Add(), [try graph.insert(Cast(to: .float32), [product]), bias])
+    let last = try graph.insert(Cast(to: .float32), [sum])
+    // Two readers, which find what the product's step has made.
+    graph.addOutput(["y"], try graph.insert(Mul(), [last, try graph.insert(Softmax(), [last])]))
+    graph.addOutput(["x as it is"], try graph.insert(Cast(to: .float32), [x]))
+    try Self.check(graph, steps: ["MatMul", "Softmax", "Mul", "Cast"])
+  }
+
+  @Test func residualsAreReadWhereTheyAre() throws {
+    var graph = Graph()
+    let x = try graph.addInput(["x"], TensorType(.float32, [2, 30, 40]))
+    let product = try graph.insert(MatMul(), [x, Self.weights([40, 50], in: &graph, seed: 7)])
+    let residual = try graph.addInput(["residual"], TensorType(.float32, [30, 2, 120]))
+    let bounds = try [60, 110, 2].map { try graph.addConstant(Tensor([$0] as [Int64])) }
+    let part = try graph.insert(Transpose([1, 0, 2]), [try graph.insert(Slice(), [residual] + bounds)])
+    graph.addOutput(["y"], try graph.insert(Add(), [product, part]))
+    try Self.check(graph, steps: ["MatMul"])
+  }
+
   @Test func resultsAreWrittenOverInputsThatNothingNeedsAnyMore() throws {
     var graph = Graph()
     let x = try graph.addInput(["x"], TensorType(.float32, [64, 64]))

@@ -14,8 +14,16 @@ package enum ONNXFormat: GraphFormat {
   }
 
   package static func read(_ file: ModelFile) throws -> Document {
-    let model = try decoding { try file.storage.withData { try Onnx_ModelProto(serializedBytes: $0) } }
-    return try ONNXReader.document(of: model, file: file, encoding: .protobuf)
+    guard let (message, contents) = ONNXContents.separated(from: file.storage) else {
+      return try ONNXReader.document(of: try wholeModel(in: file), file: file, encoding: .protobuf)
+    }
+    let model = try decoding { try Onnx_ModelProto(serializedBytes: message) }
+    return try ONNXReader.document(of: model, contents: contents, file: file, encoding: .protobuf)
+  }
+
+  /// The whole message in `file`, with the contents of all tensors.
+  static func wholeModel(in file: ModelFile) throws -> Onnx_ModelProto {
+    try decoding { try file.storage.withData { try Onnx_ModelProto(serializedBytes: $0) } }
   }
 }
 

@@ -13,6 +13,8 @@ struct ONNXSource: ModelSource {
   }
 
   let model: Onnx_ModelProto
+  /// Whether `model` has the contents of all tensors.
+  let isWhole: Bool
   let encoding: Encoding
   let file: ModelFile
   /// The folder that external data is relative to.
@@ -23,6 +25,12 @@ struct ONNXSource: ModelSource {
   var format: String { encoding == .json ? "onnx-json" : "onnx" }
 
   func write(_ rewritten: Graph, of original: Graph, to path: String, options: WriteOptions) throws {
+    guard isWhole else {
+      let whole = ONNXSource(
+        model: try ONNXFormat.wholeModel(in: file), isWhole: true, encoding: encoding, file: file, folder: folder,
+        names: names)
+      return try whole.write(rewritten, of: original, to: path, options: options)
+    }
     let rewrite = try lowered(ONNXRewrite(original: original, rewritten: rewritten, names: names), options)
     let isUnchanged = rewrite.isEmpty
     var output = AtomicOutput()

@@ -66,6 +66,7 @@ enum MatrixProduct {
         var row = 0
         while row < item.rowCount {
           let rows = Swift.min(ProductTile<ThreeVectors>.rows, item.rowCount &- row)
+          if isLast { bringOperands(problem, item.firstRow &+ row, rows, column, columns) }
           block.multiply(row: row, rows: rows)
           if bringsNext { prefetchPart(problem, from: column &+ columnStep, part: row, of: item.rowCount) }
           if isLast, problem.instructions.count > 0 {
@@ -91,6 +92,20 @@ enum MatrixProduct {
     while offset < last {
       prefetch(base + offset)
       offset &+= 64
+    }
+  }
+
+  /// Asks for what the epilogue of some rows of the target will read, which the product leaves the time to fetch.
+  private static func bringOperands(_ problem: ProductProblem, _ row: Int, _ rows: Int, _ column: Int, _ columns: Int) {
+    for operand in problem.operands where operand.rowStride != 0 && operand.columnStride == 1 {
+      for index in 0..<rows {
+        let base = UnsafeRawPointer(operand.base + ((row &+ index) &* operand.rowStride &+ column))
+        var offset = 0
+        while offset < 4 &* columns {
+          prefetch(base + offset)
+          offset &+= 64
+        }
+      }
     }
   }
 

@@ -27,7 +27,7 @@ enum PanelPacking {
       for row in 0..<rows {
         for column in 0..<stride {
           target[row &* stride &+ column] =
-            column < columns ? matrix.base[row &* matrix.rowStride &+ column &* matrix.columnStride] : 0
+            column < columns ? number(at: matrix.base + (row &* matrix.rowStride &+ column &* matrix.columnStride)) : 0
         }
       }
     }

@@ -10,6 +10,11 @@ enum ProductTile<Row: PanelRow> {
     _ left: Matrix, rows: Int, depth: Int, panel: UnsafePointer<Float>, target: UnsafeMutablePointer<Float>,
     targetStride: Int, accumulates: Bool
   ) {
+    // The sums are written long after this, when the target has come from wherever it is.
+    for index in 0..<rows {
+      let line = UnsafeRawPointer(target + index &* targetStride)
+      for vector in 0..<Row.vectors { prefetchForWriting(line + vector &* MemoryLayout<Lanes>.size) }
+    }
     let sources = RowBlock<Row>.Sources(left.base, first: 0, last: rows &- 1, stride: left.rowStride)
     var sums = RowBlock<Row>(repeating: 0)
     // A pointer to vectors would promise an alignment that views of a panel needn't have; panels are whole vectors.

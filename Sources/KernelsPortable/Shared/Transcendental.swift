@@ -53,11 +53,32 @@ func sigmoid(_ value: Lanes) -> Lanes {
   return one.replacing(with: decay, where: value .< zero) / (one + decay)
 }
 
-/// `½·x·(1 + erf(x/√2))`
+/// `½·x·(1 + erf(x/√2))` as `½·(x + |x| − |x|·erfc(|x|/√2))`.
+///
+/// `erfc(u/√2)` is `2^(−u · q(u))` with the polynomial of degree 7 that has the least error of the result for `u` up to 5.8: 1.3e-7 of
+/// `x`, rounding included. Further out it is what it is there, 7e-9.
 @inline(__always)
 func gelu(_ value: Lanes) -> Lanes {
-  let half = value * Lanes(repeating: 0.5)
-  return half * (Lanes(repeating: 1) + errorFunction(value * Lanes(repeating: 0.707_106_77)))
+  let half = Lanes(repeating: 0.5)
+  let magnitude = absolute(value)
+  let end = Lanes(repeating: 5.8)
+  let bounded = magnitude.replacing(with: end, where: magnitude .> end)
+  var exponent = Lanes(repeating: 1.902_034_4e-6)
+  exponent = multiplyAdd(exponent, bounded, Lanes(repeating: -2.805_652_5e-5))
+  exponent = multiplyAdd(exponent, bounded, Lanes(repeating: 1.314_710_1e-4))
+  exponent = multiplyAdd(exponent, bounded, Lanes(repeating: 2.720_818_1e-4))
+  exponent = multiplyAdd(exponent, bounded, Lanes(repeating: -7.245_430_4e-3))
+  exponent = multiplyAdd(exponent, bounded, Lanes(repeating: 5.262_761_8e-2))
+  exponent = multiplyAdd(exponent, bounded, Lanes(repeating: 4.591_621_4e-1))
+  exponent = multiplyAdd(exponent, bounded, Lanes(repeating: 1.151_111_05))
+  let complement = powerOfTwo(-exponent * bounded)
+  return (value * half + magnitude * half) - bounded * half * complement
+}
+
+/// `|x|`
+@inline(__always)
+func absolute(_ value: Lanes) -> Lanes {
+  unsafeBitCast(unsafeBitCast(value, to: WordLanes.self) & WordLanes(repeating: 0x7fff_ffff), to: Lanes.self)
 }
 
 /// `½·x·(1 + tanh(√(2/π)·(x + 0.044715·x³)))`

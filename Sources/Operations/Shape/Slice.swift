@@ -74,18 +74,11 @@ public struct Slice: GraphOperation {
 
   public func evaluate(_ inputs: Operands<Tensor>) throws -> [Tensor] {
     let data = try inputs[0]
-    let starts = try inputs[1].listedIntegers()
-    let ends = try inputs[2].listedIntegers()
-    let axes = try normalizedAxes(
-      try inputs.optional(3)?.listedIntegers() ?? Array(0..<starts.count), rank: data.rank)
-    let steps = try inputs.optional(4)?.listedIntegers() ?? Array(repeating: 1, count: starts.count)
-    try require(
-      ends.count == starts.count && axes.count == starts.count && steps.count == starts.count,
-      "there must be as many starts, ends, axes and steps")
     var (shape, strides, offset) = (data.shape, denseStrides(data.shape), 0)
-    for (index, axis) in axes.enumerated() {
-      try require(steps[index] != 0, "the step must not be 0")
-      let taken = Slice.selection(of: shape[axis], starts[index], ends[index], steps[index])
+    let selections = try Slice.selections(
+      of: data.shape, starts: try inputs[1].listedIntegers(), ends: try inputs[2].listedIntegers(),
+      axes: try inputs.optional(3)?.listedIntegers(), steps: try inputs.optional(4)?.listedIntegers())
+    for (axis, taken) in selections {
       offset &+= taken.start &* strides[axis]
       strides[axis] = strides[axis] &* taken.step
       shape[axis] = taken.count
@@ -93,10 +86,38 @@ public struct Slice: GraphOperation {
     return [try StridedCopy(data, shape: shape, strides: strides, offset: shape.contains(0) ? 0 : offset).copied()]
   }
 
-  /// The elements of an axis that bounds select: the first, how many, and how far apart.
+  /// The elements of an axis: the first, how many, and how far apart.
+  package typealias Selection = (start: Int, count: Int, step: Int)
+
+  /// What is taken of the axes of data of `shape`; nil where the bounds are not known.
+  package func selections(
+    of shape: [Int], _ inputs: Operands<ValueInfo>
+  ) throws -> [(axis: Int, taken: Selection)]? {
+    let (axes, steps) = (inputs.optional(3), inputs.optional(4))
+    guard let starts = try inputs[1].integers, let ends = try inputs[2].integers,
+      axes == nil || axes?.integers != nil, steps == nil || steps?.integers != nil
+    else { return nil }
+    return try Slice.selections(of: shape, starts: starts, ends: ends, axes: axes?.integers, steps: steps?.integers)
+  }
+
+  private static func selections(
+    of shape: [Int], starts: [Int], ends: [Int], axes: [Int]?, steps: [Int]?
+  ) throws -> [(axis: Int, taken: Selection)] {
+    let axes = try normalizedAxes(axes ?? Array(0..<starts.count), rank: shape.count)
+    let steps = steps ?? Array(repeating: 1, count: starts.count)
+    try require(
+      ends.count == starts.count && axes.count == starts.count && steps.count == starts.count,
+      "there must be as many starts, ends, axes and steps")
+    return try axes.enumerated().map { index, axis in
+      try require(steps[index] != 0, "the step must not be 0")
+      return (axis, selection(of: shape[axis], starts[index], ends[index], steps[index]))
+    }
+  }
+
+  /// The elements of an axis that bounds select.
   private static func selection(
     of size: Int, _ start: Int, _ end: Int, _ step: Int
-  ) -> (start: Int, count: Int, step: Int) {
+  ) -> Selection {
     func clamped(_ bound: Int, _ range: ClosedRange<Int>) -> Int {
       let position = bound < 0 ? (bound < -size ? -1 : bound + size) : bound
       return min(max(position, range.lowerBound), range.upperBound)

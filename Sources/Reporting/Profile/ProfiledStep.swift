@@ -38,8 +38,11 @@ package struct ProfiledStep: Sendable {
     outputs = record.outputs
     start = record.start
     duration = record.duration
+    let copiesNothing = record.inputs.first.flatMap { $0 }.map { input in
+      (node.operation as? any ViewOperation)?.isView(ValueInfo(input)) ?? false
+    }
     var work =
-      node.operation is any ViewOperation
+      copiesNothing == true
       ? OperationWork.none : OperationWork(of: node.operation, inputs: record.inputs, outputs: record.outputs)
     // What is computed together with the first node moves nothing of its own.
     for other in record.nodes.dropFirst() {

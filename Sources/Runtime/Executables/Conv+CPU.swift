@@ -1,4 +1,6 @@
 import GraphIR
+import KernelInterface
+import Kernels
 import Operations
 import Tensors
 
@@ -42,6 +44,8 @@ private struct ConvolutionKernel: Kernel {
 
   /// What a block's matrix may take, so that it stays in a core's cache.
   private static let blockBytes = 1 << 19
+  /// Blocks that are wanted at least, so that threads finish together.
+  private static let leastBlocks = 16
 
   init(data: [Int], weights: [Int], output: [Int], group: Int, taps: [[WindowRun]], isPointwise: Bool) throws {
     (batch, channels, filters) = (data[0], weights[1], weights[0] / group)
@@ -49,13 +53,28 @@ private struct ConvolutionKernel: Kernel {
     inputSize = try Tensor.elementCount(of: Array(data[2...]), element: .float32)
     positions = try Tensor.elementCount(of: output, element: .float32)
     let depth = max(channels * taps.count, 1)
-    blockLength = max(32, min(positions, Self.blockBytes / 4 / depth))
+    // Whole panels, as products read them.
+    let panel = InstructionSet.current.kernels.products.panelColumns
+    let planes = max(1, min(batch, Self.leastBlocks) * min(group, Self.leastBlocks))
+    let longest = min(Self.blockBytes / 4 / depth, positions / max(Self.leastBlocks / planes, 1))
+    blockLength = max(longest / panel, 1) * panel
     try require(max(depth, filters, inputSize, positions) <= Int(Int32.max), "a convolution of this size is too large")
   }
 
   private var depth: Int { channels * taps.count }
 
-  private var scratchPerThread: Int { isPointwise ? 0 : depth * blockLength * 4 }
+  /// Of one thread: the matrix of a block, and what its product needs.
+  private var matrixBytes: Int { isPointwise ? 0 : depth * blockLength * 4 }
+
+  private var scratchPerThread: Int {
+    // Only sizes count here; nothing is read through these pointers.
+    var number: Float = 0
+    return withUnsafeMutablePointer(to: &number) { pointer in
+      let memory = Memory(data: pointer, weights: pointer, result: pointer, bias: nil)
+      let (problem, item) = product(memory, group: 0, columns: pointer, target: pointer, length: blockLength)
+      return matrixBytes + InstructionSet.current.kernels.products.scratchBytes(problem, item)
+    }
+  }
 
   func scratchByteCount(threads: Int) -> Int { scratchPerThread * threads }
 
@@ -70,11 +89,15 @@ private struct ConvolutionKernel: Kernel {
           guard let source = data.baseAddress, let matrix = weights.baseAddress, let target = result.baseAddress,
             !result.isEmpty
           else { return }
-          let memory = Memory(data: source, weights: matrix, result: target)
-          let blocks = (positions + blockLength - 1) / blockLength
-          workers.pool.run(count: batch * group * blocks, scratchBytes: scratchPerThread) { item, scratch in
-            let (plane, block) = item.quotientAndRemainder(dividingBy: blocks)
-            convolve(plane, block, memory, bias, scratch.assumingMemoryBound(to: Float.self))
+          (bias ?? []).withUnsafeBufferPointer { numbers in
+            let memory = Memory(
+              data: source, weights: matrix, result: target, bias: bias == nil ? nil : numbers.baseAddress)
+            let blocks = (positions + blockLength - 1) / blockLength
+            let kernels = workers.kernels.kernels.products
+            workers.pool.run(count: batch * group * blocks, scratchBytes: scratchPerThread) { item, scratch in
+              let (plane, block) = item.quotientAndRemainder(dividingBy: blocks)
+              convolve(plane, block, memory, scratch, kernels)
+            }
           }
         }
       }
@@ -85,28 +108,42 @@ private struct ConvolutionKernel: Kernel {
     let data: UnsafePointer<Float>
     let weights: UnsafePointer<Float>
     let result: UnsafeMutablePointer<Float>
+    let bias: UnsafePointer<Float>?
   }
 
   /// Computes a block of positions for all filters of a group: `plane` counts the groups of all batch entries.
   private func convolve(
-    _ plane: Int, _ block: Int, _ memory: Memory, _ bias: [Float]?, _ scratch: UnsafeMutablePointer<Float>
+    _ plane: Int, _ block: Int, _ memory: Memory, _ scratch: UnsafeMutableRawPointer, _ kernels: ProductKernels
   ) {
     let start = block * blockLength
     let length = min(blockLength, positions - start)
     let source = memory.data + plane * channels * inputSize
+    let matrix = (scratch + (scratchPerThread - matrixBytes)).assumingMemoryBound(to: Float.self)
+    if !isPointwise { unfold(source, start, length, into: matrix) }
+    let columns = isPointwise ? source + start : UnsafePointer(matrix)
     let target = memory.result + plane * filters * positions + start
-    let groupIndex = plane % group
-    if let bias {
-      for filter in 0..<filters {
-        (target + filter * positions).update(repeating: bias[groupIndex * filters + filter], count: length)
+    var (problem, item) = product(memory, group: plane % group, columns: columns, target: target, length: length)
+    guard let bias = memory.bias else { return kernels.multiply(problem, item, scratch) }
+    let sum = ElementwiseInstruction(.add, 0, 1, register: 0)
+    let operand = StripOperand(base: bias + plane % group * filters, rowStride: 1, columnStride: 0)
+    withUnsafePointer(to: sum) { sum in
+      withUnsafePointer(to: operand) { operand in
+        problem.instructions = UnsafeBufferPointer(start: sum, count: 1)
+        problem.operands = UnsafeBufferPointer(start: operand, count: 1)
+        kernels.multiply(problem, item, scratch)
       }
     }
-    if !isPointwise { unfold(source, start, length, into: scratch) }
-    let columns = isPointwise ? source + start : UnsafePointer(scratch)
-    Float.multiply(
-      MatrixSizes(rows: filters, columns: length, depth: depth), alpha: 1,
-      memory.weights + groupIndex * filters * depth, depth, columns, isPointwise ? inputSize : length,
-      beta: bias == nil ? 0 : 1, target, positions)
+  }
+
+  /// The filters of a group times a matrix that has `length` positions as columns.
+  private func product(
+    _ memory: Memory, group: Int, columns: UnsafePointer<Float>, target: UnsafeMutablePointer<Float>, length: Int
+  ) -> (ProductProblem, ProductItem) {
+    let problem = ProductProblem(
+      left: StridedMatrix(base: memory.weights + group * filters * depth, rowStride: depth, columnStride: 1),
+      right: StridedMatrix(base: columns, rowStride: isPointwise ? inputSize : length, columnStride: 1), panels: nil,
+      target: target, targetStride: positions, rows: filters, columns: length, depth: depth)
+    return (problem, ProductItem(firstRow: 0, rowCount: filters, firstColumn: 0, columnCount: length))
   }
 
   /// Writes, for every channel and kernel position, the elements that the positions of a block meet, 0 in the padding.

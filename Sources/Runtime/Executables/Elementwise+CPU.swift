@@ -93,19 +93,20 @@ struct ElementwiseKernel: Kernel {
   /// The first operands whose elements lie where those of the result do.
   let inPlaceOperands: [Int]
 
-  /// A program whose first operands are tensors of `shapes`, which broadcast to `shape`, and whose others are `numbers`.
-  init?(_ instructions: [ElementwiseInstruction], shapes: [[Int]], numbers: [Float], shape: [Int]) {
+  /// A program whose first operands are parts of tensors, which broadcast to `shape`, and whose others are `numbers`; nil where the
+  /// rows of an operand do not lie as programs read them.
+  init?(_ instructions: [ElementwiseInstruction], operands: [StridedLayout], numbers: [Float], shape: [Int]) {
     guard !instructions.isEmpty, !shape.contains(0) else { return nil }
-    let target = StridedLayout(dense: shape)
     var strides: [[Int]] = []
-    for operand in shapes {
-      guard let steps = StridedLayout(dense: operand).strides(broadcastTo: shape) else { return nil }
+    for operand in operands {
+      guard let steps = operand.strides(broadcastTo: shape) else { return nil }
       strides.append(steps)
     }
-    inPlaceOperands = shapes.indices.filter { shapes[$0] == shape }
-    strides.append(target.strides)
+    inPlaceOperands = operands.indices.filter { operands[$0].shape == shape && operands[$0].isDense }
+    strides.append(StridedLayout(dense: shape).strides)
     var nest = LoopNest(sizes: shape, strides: strides)
     var inner = nest.removeInner()
+    guard inner.strides.allSatisfy({ $0 <= 1 }) else { return nil }
     var outer = (size: 1, strides: inner.strides.map { _ in 0 })
     if nest.sizes.isEmpty, let length = (256...4096).last(where: { inner.size % $0 == 0 }) {
       // Threads share out rows, so one long row becomes many.
@@ -115,11 +116,15 @@ struct ElementwiseKernel: Kernel {
       outer = nest.removeInner()
     }
     (self.instructions, self.numbers) = (instructions, numbers)
-    operandCounts = shapes.map { $0.reduce(1, *) }
+    operandCounts = operands.map(\.end)
     count = shape.reduce(1, *)
     (rows, columns) = (outer.size, inner.size)
     (rowStrides, columnStrides) = (outer.strides, inner.strides)
-    offsets = nest.offsets
+    offsets = nest.offsets.map { offsets in
+      var offsets = offsets
+      for (index, operand) in operands.enumerated() { offsets[index] += operand.offset }
+      return offsets
+    }
   }
 
   func scratchByteCount(threads: Int) -> Int { ElementwiseStrip.scratchBytes * threads }

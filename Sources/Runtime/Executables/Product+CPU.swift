@@ -56,11 +56,11 @@ struct ProductKernel: Kernel {
   /// Where left, right, the operands and last the target of each product start.
   private let offsets: [[Int]]
 
-  /// What multiplies matrices with these layouts; nil where it takes sizes that do not fit, or strides can't say where operands of
-  /// `operandShapes` lie.
+  /// What multiplies matrices with these layouts; nil where it takes sizes that do not fit, or the rows of `operands` do not lie as
+  /// programs read them.
   init?(
     left: StridedLayout, right: StridedLayout, packed: PackedMatrix?, instructions: [ElementwiseInstruction],
-    operandShapes: [[Int]], numbers: [Float], shape: [Int]
+    operands: [StridedLayout], numbers: [Float], shape: [Int]
   ) {
     guard shape.count >= 2, !shape.contains(0), let rows = left.shape.dropLast().last, let depth = left.shape.last,
       let columns = right.shape.last, right.shape.dropLast().last == depth, shape.suffix(2) == [rows, columns]
@@ -76,10 +76,11 @@ struct ProductKernel: Kernel {
     guard let leftOuter = outer(left, row: true), let rightOuter = outer(right, row: false) else { return nil }
     var strides = [leftOuter, rightOuter]
     var operandColumns: [Int] = []
-    for operand in operandShapes {
-      guard let steps = StridedLayout(dense: operand).strides(broadcastTo: shape) else { return nil }
+    for operand in operands {
+      guard let steps = operand.strides(broadcastTo: shape) else { return nil }
       strides.append(Array(steps.dropLast()))
       operandColumns.append(columns == 1 ? 0 : steps[steps.count - 1])
+      guard operandColumns.allSatisfy({ $0 <= 1 }) else { return nil }
     }
     strides.append(Array(StridedLayout(dense: shape).strides.dropLast()))
     var nest = LoopNest(sizes: batch + [rows], strides: strides)
@@ -95,11 +96,12 @@ struct ProductKernel: Kernel {
     self.instructions = instructions
     self.numbers = numbers
     operandStrides = zip(inner.strides.dropFirst(2), operandColumns).map { ($0, $1) }
-    inputCounts = [left.end] + (packed == nil ? [right.end] : []) + operandShapes.map { $0.reduce(1, *) }
+    inputCounts = [left.end] + (packed == nil ? [right.end] : []) + operands.map(\.end)
     offsets = nest.offsets.map { offsets in
       var offsets = offsets
       offsets[0] += left.offset
       offsets[1] += right.offset
+      for (index, operand) in operands.enumerated() { offsets[index + 2] += operand.offset }
       return offsets
     }
   }

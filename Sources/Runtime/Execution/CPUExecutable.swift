@@ -25,4 +25,11 @@ extension Kernel {
 }
 
 /// An operation whose definition copies nothing: its result is its first input's memory under another shape.
-package protocol ViewOperation: GraphOperation {}
+package protocol ViewOperation: GraphOperation {
+  /// Whether that is so for a first input of this type.
+  func isView(_ input: ValueInfo) -> Bool
+}
+
+extension ViewOperation {
+  package func isView(_ input: ValueInfo) -> Bool { true }
+}

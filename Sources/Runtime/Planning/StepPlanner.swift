@@ -34,6 +34,8 @@ struct StepPlanner {
   /// The transposes that an attention writes its result as, by the attention, and the other way round.
   private var transposes: [NodeID: NodeID] = [:]
   private var transposed: Set<NodeID> = []
+  /// Those, and the nodes of regions: nothing is read through them, since what they read may be computed nowhere else.
+  private var joined: Set<NodeID> = []
 
   /// Plans `order`, the nodes that the outputs of `graph` depend on, each after those it reads.
   init(_ graph: Graph, order: [NodeID], weights: WeightCache, workers: Workers) {
@@ -48,6 +50,10 @@ struct StepPlanner {
       else { continue }
       transposes[id] = user
       transposed.insert(user)
+    }
+    joined = transposed
+    for region in regions.bySink.values where region.members.count > 1 || region.product != nil {
+      joined.formUnion(region.members)
     }
   }
 
@@ -91,6 +97,7 @@ struct StepPlanner {
       regions.dissolve(region)
     }
     if ElementwiseRegions.isProduct(node, in: graph), let step = try product(node, [], node) { return step }
+    if let step = try copy(node) { return step }
     return PlannedStep(
       nodes: [node], inputs: try node.inputs.map { try input($0) }, outputs: node.values,
       outputTypes: node.outputs.map(\.type), method: try method(for: node),
@@ -99,11 +106,15 @@ struct StepPlanner {
 
   private mutating func input(_ value: Value?) throws -> PlannedStep.Input {
     guard let value else { return .absent }
-    return try constants.tensor(of: value).map { .constant($0) } ?? .value(value)
+    return try constants.tensor(of: value).map { .constant($0.aligned()) } ?? .value(value)
   }
 
   private mutating func method(for node: Node) throws -> ExecutionPlan.Method {
-    if node.operation is any ViewOperation { return .view }
+    if let view = node.operation as? any ViewOperation, let input = node.inputs.first.flatMap({ $0 }),
+      view.isView(graph.info(of: input))
+    {
+      return .view
+    }
     if let owner = node.operation as? any SubgraphOperation {
       return .subgraphs(owner, owner.subgraphs.map { PlanCache($0, weights: weights, workers: workers) })
     }
@@ -132,11 +143,11 @@ struct StepPlanner {
       let operands = try operands(of: program, besides: nil), let shape = type.shape.sizes,
       let instructions = program.instructions(operandOrder: operands.order),
       let kernel = ElementwiseKernel(
-        instructions, shapes: operands.shapes, numbers: operands.numbers, shape: shape)
+        instructions, operands: operands.layouts, numbers: operands.numbers, shape: shape)
     else { return nil }
     return PlannedStep(
-      nodes: region.members.map { graph[$0] }, inputs: operands.inputs, outputs: [Value(region.sink)],
-      outputTypes: [type],
+      nodes: region.members.map { graph[$0] }, inputTypes: operands.types, inputs: operands.inputs,
+      outputs: [Value(region.sink)], outputTypes: [type],
       method: .kernel(kernel), overwritable: kernel.inPlaceOperands)
   }
 
@@ -160,8 +171,10 @@ struct StepPlanner {
   private struct ProgramOperands {
     var order: [ProgramBuilder.Source] = []
     var inputs: [PlannedStep.Input] = []
-    var shapes: [[Int]] = []
+    var layouts: [StridedLayout] = []
     var numbers: [Float] = []
+
+    var types: [TensorType] { layouts.map { TensorType(.float32, Shape($0.shape)) } }
   }
 
   /// A program's operands: `first`, where there is one, then tensors, then numbers.
@@ -169,10 +182,10 @@ struct StepPlanner {
     var result = ProgramOperands()
     if let first { result.order.append(.value(first)) }
     for case .value(let value) in program.operands where value != first {
-      guard let shape = graph.info(of: value).shape.sizes else { return nil }
+      guard let source = rows(of: value) else { return nil }
       result.order.append(.value(value))
-      result.inputs.append(try input(value))
-      result.shapes.append(shape)
+      result.inputs.append(try input(source.value))
+      result.layouts.append(source.layout)
     }
     for case .number(let number) in program.operands {
       result.order.append(.number(number))
@@ -181,12 +194,61 @@ struct StepPlanner {
     return result
   }
 
+  /// Where the elements of `value` are; what lies side by side in a row of it does there too.
+  private func rows(of value: Value) -> StridedSource? {
+    guard let source = StridedSource(of: value, in: graph, keeping: joined) else { return nil }
+    if let size = source.layout.shape.last, let stride = source.layout.strides.last, size > 1, stride > 1 {
+      return StridedSource(of: value, in: graph, keeping: joined, steps: 0)
+    }
+    return source
+  }
+
+  /// A node that moves elements, and views before it, as one copy.
+  private mutating func copy(_ node: Node) throws -> PlannedStep? {
+    guard let type = node.outputs.first?.type, node.outputs.count == 1, type.element != .unknown,
+      let shape = type.shape.sizes, !shape.contains(0)
+    else { return nil }
+    let target = StridedLayout(dense: shape)
+    var sources: [StridedSource] = []
+    var targets: [StridedLayout] = []
+    if let concat = node.operation as? Concat {
+      let axis = try normalizedAxis(concat.axis, rank: shape.count)
+      var start = 0
+      for value in node.inputs.compactMap({ $0 }) {
+        guard let source = StridedSource(of: value, in: graph, keeping: joined),
+          source.layout.shape.count == shape.count
+        else { return nil }
+        let size = source.layout.shape[axis]
+        if !source.layout.shape.contains(0) {
+          sources.append(source)
+          targets.append(target.part(axis: axis, start: start, size: size))
+        }
+        start += size
+      }
+      guard start == shape[axis] else { return nil }
+    } else {
+      // A view of what is all there costs nothing.
+      guard let source = StridedSource(movedInto: Value(node.id), in: graph, keeping: joined),
+        !(node.operation is any ViewOperation && source.layout.isDense)
+      else { return nil }
+      (sources, targets) = ([source], [target])
+    }
+    guard sources.allSatisfy({ graph.info(of: $0.value).element == type.element }),
+      let kernel = CopyKernel(
+        sources.map(\.layout), into: targets, elementBytes: type.element.byteCount)
+    else { return nil }
+    return PlannedStep(
+      nodes: [node], inputTypes: node.inputs.map { $0.map { graph.type(of: $0) } },
+      inputs: try sources.map { try input($0.value) }, outputs: [Value(node.id)], outputTypes: [type],
+      method: .kernel(kernel))
+  }
+
   /// A product and the elementwise nodes `members` after it, the last of which, or else the product, is `sink`.
   private mutating func product(_ node: Node, _ members: [NodeID], _ sink: Node) throws -> PlannedStep? {
     guard let operation = node.operation as? any ProductOperation, let first = node.inputs.first, let left = first,
       let second = node.inputs.dropFirst().first, let right = second,
-      let leftSource = StridedSource(of: left, in: graph, keeping: transposed),
-      let rightSource = StridedSource(of: right, in: graph, keeping: transposed),
+      let leftSource = StridedSource(of: left, in: graph, keeping: joined),
+      let rightSource = StridedSource(of: right, in: graph, keeping: joined),
       let matrices = operation.matrices(leftSource.layout, rightSource.layout), let type = type(of: sink.id),
       let shape = type.shape.sizes
     else { return nil }
@@ -203,17 +265,17 @@ struct StepPlanner {
     matrix.shape.removeFirst(batch.count)
     matrix.strides.removeFirst(batch.count)
     let constant = try batch.allSatisfy { $0 == 1 } ? constants.tensor(of: rightSource.value) : nil
-    let packed = try constant.flatMap { try weights.packed($0, matrix, on: workers) }
+    let packed = constant.flatMap { weights.packed($0, matrix, on: workers) }
     guard
       let kernel = ProductKernel(
         left: matrices.left, right: matrices.right, packed: packed, instructions: instructions,
-        operandShapes: operands.shapes, numbers: operands.numbers, shape: shape)
+        operands: operands.layouts, numbers: operands.numbers, shape: shape)
     else { return nil }
     let factors = [try input(leftSource.value)] + (packed == nil ? [try input(rightSource.value)] : [])
     return PlannedStep(
       nodes: [node] + members.map { graph[$0] },
       inputTypes: [graph.type(of: left), graph.type(of: right)]
-        + operands.shapes.map { TensorType(.float32, Shape($0)) },
+        + operands.types,
       inputs: factors + operands.inputs, outputs: [Value(sink.id)], outputTypes: [type],
       method: .kernel(kernel))
   }
@@ -228,7 +290,7 @@ struct StepPlanner {
     for (index, value) in node.inputs.enumerated() {
       var value = value
       if index < 3, let original = value {
-        guard let source = StridedSource(of: original, in: graph, keeping: transposed) else { return nil }
+        guard let source = StridedSource(of: original, in: graph, keeping: joined) else { return nil }
         value = source.value
         layouts.append(source.layout)
       }

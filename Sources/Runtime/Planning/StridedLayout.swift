@@ -30,11 +30,24 @@ struct StridedLayout: Hashable, Sendable {
     StridedLayout(shape: order.map { shape[$0] }, strides: order.map { strides[$0] }, offset: offset)
   }
 
-  func part(axis: Int, start: Int, size: Int) -> StridedLayout {
+  /// Every `step`-th of some positions along `axis`.
+  func part(axis: Int, start: Int, size: Int, step: Int = 1) -> StridedLayout {
     var result = self
     result.shape[axis] = size
     result.offset += start * strides[axis]
+    result.strides[axis] *= step
     return result
+  }
+
+  /// The same elements, repeated to a shape that theirs broadcasts to.
+  func broadcast(to target: [Int]) -> StridedLayout? {
+    strides(broadcastTo: target).map { StridedLayout(shape: target, strides: $0, offset: offset) }
+  }
+
+  /// Whether the elements lie side by side from the first one on, in order.
+  var isDense: Bool {
+    let dense = StridedLayout(dense: shape)
+    return offset == 0 && shape.indices.allSatisfy { shape[$0] == 1 || strides[$0] == dense.strides[$0] }
   }
 
   /// The same elements under another shape, where strides can say so.
@@ -88,6 +101,24 @@ struct StridedSource: Sendable {
 
   private init(value: Value, layout: StridedLayout) { (self.value, self.layout) = (value, layout) }
 
+  /// What the node that computes `value` takes from another value; nil where it does more than move elements.
+  init?(movedInto value: Value, in graph: Graph, keeping kept: Set<NodeID>) {
+    guard
+      let source = Self.view(value, in: graph, keeping: kept, steps: 16) ?? Self.repeated(value, in: graph, kept)
+    else { return nil }
+    self = source
+  }
+
+  private static func repeated(_ value: Value, in graph: Graph, _ kept: Set<NodeID>) -> StridedSource? {
+    let node = graph[value.node]
+    guard node.operation is Expand, let shape = graph.info(of: value).shape.sizes, let first = node.inputs.first,
+      let input = first, var source = StridedSource(of: input, in: graph, keeping: kept),
+      let layout = source.layout.broadcast(to: shape)
+    else { return nil }
+    source.layout = layout
+    return source
+  }
+
   private static func view(
     _ value: Value, in graph: Graph, keeping kept: Set<NodeID>, steps: Int
   ) -> StridedSource? {
@@ -111,7 +142,17 @@ struct StridedSource: Sendable {
       guard start + shape[axis] <= source.layout.shape[axis] else { return nil }
       source.layout = source.layout.part(axis: axis, start: start, size: shape[axis])
       return source
-    case is any ViewOperation:
+    case let slice as Slice:
+      let infos = Operands(node.inputs.map { $0.map { graph.info(of: $0) } })
+      guard var source = source(), let selections = try? slice.selections(of: source.layout.shape, infos) else {
+        return nil
+      }
+      for (axis, taken) in selections {
+        guard taken.step > 0 else { return nil }
+        source.layout = source.layout.part(axis: axis, start: taken.start, size: taken.count, step: taken.step)
+      }
+      return source.layout.shape == shape ? source : nil
+    case let view as any ViewOperation where view.isView(graph.info(of: input)):
       guard var source = source(), let layout = source.layout.reshaped(to: shape) else { return nil }
       source.layout = layout
       return source

@@ -20,12 +20,12 @@ final class WeightCache: Sendable {
   private let entries = Mutex<[Key: Entry]>([:])
 
   /// The matrix that `layout`, of two axes, is of `tensor`; nil where it is not 32-bit floats.
-  func packed(_ tensor: Tensor, _ layout: StridedLayout, on workers: Workers) throws -> PackedMatrix? {
+  func packed(_ tensor: Tensor, _ layout: StridedLayout, on workers: Workers) -> PackedMatrix? {
     guard tensor.element == .float32, layout.shape.count == 2, layout.end <= tensor.count else { return nil }
     let key = Key(memory: tensor.storageIdentity.id, offset: tensor.storageOffset, layout: layout)
     if let known = entries.withLock({ $0[key] }) { return known.packed }
-    let packed = try tensor.withElements(as: Float.self) { elements -> PackedMatrix? in
-      guard let base = elements.baseAddress else { return nil }
+    let packed = tensor.withUnalignedBytes { bytes -> PackedMatrix? in
+      guard let base = bytes.baseAddress?.assumingMemoryBound(to: Float.self) else { return nil }
       return PackedMatrix(
         StridedMatrix(base: base + layout.offset, rowStride: layout.strides[0], columnStride: layout.strides[1]),
         depth: layout.shape[0], columns: layout.shape[1], instructionSet: workers.kernels, on: workers.pool)

@@ -1,4 +1,6 @@
 import Foundation
+import GraphIR
+import Operations
 import Tensors
 import TestSupport
 import Testing
@@ -42,6 +44,34 @@ struct ONNXTensorTests {
       #expect(try decode(raw) == tensor, "\(type)")
       #expect(try decode(Onnx_TensorProto(tensor)) == tensor, "\(type)")
     }
+  }
+
+  /// Wherever in the file they lie, and whatever comes before them.
+  @Test(arguments: 0..<4) func largeWeightsStayInTheFile(_ shift: Int) throws {
+    let folder = try TemporaryDirectory()
+    let values = (0..<40_000).map { Float($0) }
+    var weights = Models.tensor("w", [], [200, 200])
+    weights.rawData = try Tensor(values, shape: [200, 200]).withBytes { Data($0) }
+    var model = try Models.model(
+      inputs: [Models.float("x", [3, 200])], initializers: [Models.tensor("small", [1], [1]), weights],
+      [Models.node("MatMul", ["x", "w"], ["p"]), Models.node("Add", ["p", "small"], ["y"])])
+    model.producerName = String(repeating: "p", count: shift)
+    let document = try readONNX(model, in: folder)
+    let constants = document.graph.nodes.compactMap { document.graph.info(of: Value($0.id)).constant }
+    let tensor = try #require(constants.first { $0.count == values.count })
+    #expect(try tensor.values(as: Float.self) == values && tensor.aligned() == tensor)
+    #expect(try tensor.storageIdentity.byteCount == model.serializedData().count)
+
+    // What is written anew has them too.
+    var graph = document.graph
+    let sum = try #require(graph.nodes.first { $0.operation is Add })
+    let difference = try graph.insert(
+      Sub(), sum.inputs, name: "difference", origin: Origin(sources: sum.origin.sources, passes: ["test"]))
+    try graph.replaceUses(of: Value(sum.id), with: difference)
+    graph.removeUnused()
+    try document.write(graph, to: folder.file("out.onnx"))
+    let written = try Onnx_ModelProto(serializedBytes: Data(contentsOf: URL(filePath: folder.file("out.onnx"))))
+    #expect(written.graph.initializer == model.graph.initializer)
   }
 
   @Test func typesThatAreNotKnownHaveNoTensor() throws {

@@ -11,17 +11,20 @@ struct ONNXImporter {
   let types: ONNXTypes
   private let functions: ONNXFunctions
   var tensors: ONNXTensors
+  private let contents: ONNXContents
   /// What stands before the names of nodes of `graph` where those of the whole model are told apart: of the nodes around it.
   var path = ""
   private var usedNames: [String: Int] = [:]
   var inlinedNodes = 0
 
-  init(_ model: Onnx_ModelProto, folder: String) throws {
+  /// - Parameter contents: Those that the graph's initializers lack.
+  init(_ model: Onnx_ModelProto, contents: ONNXContents, folder: String) throws {
     try require(model.hasGraph, "no ONNX model: it has no graph")
     self.model = model
     graph = Graph(name: model.graph.name)
     types = ONNXTypes(model.graph)
     tensors = ONNXTensors(folder: folder)
+    self.contents = contents
     functions = try ONNXFunctions(model)
   }
 
@@ -30,7 +33,7 @@ struct ONNXImporter {
     var scope = ONNXScope(
       operatorSets: try ONNXScope.operatorSets(model.opsetImport), types: try types(of: body.valueInfo + body.output),
       call: nil)
-    try addInitializers(of: body, to: &scope)
+    try addInitializers(of: body, contents: contents, to: &scope)
     try addInputs(to: &scope)
     try addNodes(body.node, to: &scope)
     try require(!body.output.isEmpty, "the graph has no outputs")
@@ -61,14 +64,16 @@ struct ONNXImporter {
   }
 
   /// A node's position is its number; those of initializers follow after the last node's.
-  mutating func addInitializers(of body: Onnx_GraphProto, to scope: inout ONNXScope) throws {
+  mutating func addInitializers(
+    of body: Onnx_GraphProto, contents: ONNXContents = ONNXContents(), to scope: inout ONNXScope
+  ) throws {
     let dense = body.initializer
     for (offset, initializer) in dense.enumerated() {
       let source = SourceNode(
         index: body.node.count + offset, name: initializer.name, type: "Initializer")
       let origin = Origin(sources: [source])
       let value: Value
-      if let tensor = try tensors.decode(initializer) {
+      if let tensor = try tensors.decode(initializer, contents: contents[offset]) {
         value = try graph.addConstant(tensor, name: initializer.name, origin: origin)
       } else {
         let type = TensorType(.unknown, Shape(initializer.dims.map { Int($0) }))

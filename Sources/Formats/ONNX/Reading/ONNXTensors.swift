@@ -8,7 +8,9 @@ struct ONNXTensors {
   init(folder: String) { files = SiblingFiles(folder: folder) }
 
   /// The tensor `proto`, nil where its element type is one that flashfuse has not.
-  mutating func decode(_ proto: Onnx_TensorProto) throws -> Tensor? {
+  ///
+  /// - Parameter contents: Its raw data, where the message was read without.
+  mutating func decode(_ proto: Onnx_TensorProto, contents: ONNXContents.Place? = nil) throws -> Tensor? {
     try locating(proto.name.isEmpty ? "a tensor" : "tensor '\(proto.name)'") {
       let element = try ElementType(onnx: Int(proto.dataType))
       let shape = try proto.dims.map { size in
@@ -24,11 +26,13 @@ struct ONNXTensors {
       if proto.dataLocation == .external {
         return try external(try ExternalPlace(proto.externalData), element, shape)
       }
-      if proto.hasRawData {
+      if let found = contents?.bytes.count ?? (proto.hasRawData ? proto.rawData.count : nil) {
         let bytes = count * element.byteCount
-        try require(
-          proto.rawData.count == bytes,
-          "\(element.rawValue)\(shape) takes \(bytes) bytes, but there are \(proto.rawData.count)")
+        try require(found == bytes, "\(element.rawValue)\(shape) takes \(bytes) bytes, but there are \(found)")
+        if let contents {
+          return try Tensor(
+            element: element, shape: shape, storage: contents.file, byteOffset: contents.bytes.lowerBound)
+        }
         return try Tensor(element: element, shape: shape, storage: TensorStorage(proto.rawData))
       }
       return try decodeFields(proto, element, shape)
