@@ -72,12 +72,13 @@ enum FeatureProducts<Element: StoredElement> {
     }
   }
 
+  /// Into the second-level cache: a tile of keys and one of values would push each other out of the first.
   @inline(__always)
   private static func askFor(_ address: UnsafeRawPointer, byteCount: Int) {
     let cacheLine = 64
     var offset = 0
     while offset < byteCount {
-      prefetchNear(address + offset)
+      prefetch(address + offset)
       offset &+= cacheLine
     }
   }

@@ -15,7 +15,7 @@ struct FewQueries {
   /// The rows up to which this is faster than whole panels.
   static var mostRows: Int { 12 }
 
-  /// Keys of a tile: its values shall still be in the first-level cache when their weights are known.
+  /// Keys of a tile: its values are asked for while their weights are computed, not much earlier.
   static func tileKeys(_ problem: AttentionProblem) -> Int { min(problem.tiles.keys, 64) }
 
   static func suits(_ item: AttentionItem) -> Bool { item.rowCount <= mostRows }
