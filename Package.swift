@@ -31,6 +31,7 @@ let package = Package(
       name: "Formats",
       dependencies: [
         "GraphIR", "Operations", "CLibXML2",
+        .product(name: "OrderedCollections", package: "swift-collections"),
         .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ],
       exclude: ["ONNX/Protobuf/onnx.proto"]),

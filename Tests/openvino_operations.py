@@ -75,6 +75,16 @@ def cases() -> dict:
         "GRUCell reset": (lambda *x: ops.gru_cell(*x, 3, linear_before_reset=True), cell(3, 1, 4)),
         "RNNSequence": (lambda *x: ops.rnn_sequence(*x, 3, "bidirectional"), sequence(1, 1, 2)),
         "RNNCell": (lambda *x: ops.rnn_cell(*x, 3, ["relu"], [], []), cell(1, 1)),
+        "ScaledDotProductAttention": (ops.scaled_dot_product_attention, [floats(2, 3, 4, 8), floats(2, 3, 5, 8), floats(2, 3, 5, 6)]),
+        "ScaledDotProductAttention causal": (
+            lambda *x: ops.scaled_dot_product_attention(*x, causal=True), [floats(2, 3, 4, 8), floats(2, 3, 5, 8), floats(2, 3, 5, 8)]
+        ),
+        "ScaledDotProductAttention mask": (
+            ops.scaled_dot_product_attention, [floats(2, 3, 4, 8), floats(2, 1, 5, 8), floats(2, 1, 5, 8), floats(4, 5), 0.3]
+        ),
+        "ScaledDotProductAttention of five axes": (
+            ops.scaled_dot_product_attention, [floats(2, 2, 3, 4, 8), floats(2, 2, 1, 5, 8), floats(2, 2, 1, 5, 8)]
+        ),
         "DFT": (ops.dft, [floats(3, 4, 5, 2), [1, -1]]),
         "DFT sized": (ops.dft, [floats(3, 4, 5, 2), [0, 2], [4, 3]]),
         "IDFT": (ops.idft, [floats(3, 4, 5, 2), [1, 2]]),

@@ -10,8 +10,11 @@ public struct Document: Sendable {
     self.source = source
   }
 
-  /// The name of the format in logs: `openvino`, `onnx`, `onnx-json` or `json`.
+  /// The name of the format in logs: `openvino`, `onnx`, `onnx-json`, `ge` or `json`.
   public var format: String { source.format }
+
+  /// Inputs of the graph that are weights of the model, whose values the file does not hold.
+  public var missingWeights: Set<String> { source.missingWeights }
 
   /// Writes the model with `rewritten`, which passes made from `graph`, in its place; whatever no pass touched is written as it was.
   ///
@@ -25,8 +28,15 @@ public struct Document: Sendable {
 public protocol ModelSource: Sendable {
   var format: String { get }
 
+  /// Inputs of the graph that are weights of the model, whose values are not in the file.
+  var missingWeights: Set<String> { get }
+
   /// Writes the file at `path` (and what belongs beside it): this content, with what differs between `original` and `rewritten` changed.
   func write(_ rewritten: Graph, of original: Graph, to path: String, options: WriteOptions) throws
+}
+
+extension ModelSource {
+  public var missingWeights: Set<String> { [] }
 }
 
 /// Choices when writing a model.

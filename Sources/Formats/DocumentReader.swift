@@ -6,6 +6,7 @@ extension Document {
     OpenVINOFormat.self,
     ONNXJSONFormat.self,
     ONNXFormat.self,
+    GEGraphFormat.self,
     JSONGraphFormat.self,
   ]
 

@@ -11,7 +11,11 @@ import Tensors
 public struct FlashAttentionFusionPass: FusionPass {
   public let name = "FlashAttentionFusionPass"
 
-  public init() {}
+  private let policy: FusionPolicy
+
+  public init(policy: FusionPolicy = .always) { self.policy = policy }
+
+  public func applying(_ policy: FusionPolicy) -> any FusionPass { FlashAttentionFusionPass(policy: policy) }
 
   public func run(on graph: inout Graph) throws -> [FusionDecision] {
     var unified = graph
@@ -78,6 +82,9 @@ public struct FlashAttentionFusionPass: FusionPass {
     _ match: AttentionMatch, anchor: String, name result: String, in graph: inout Graph
   ) throws -> FusionDecision {
     let nodes = graph.sourceNames(match.nodes)
+    if policy == .profitable, let reason = Cost(of: match, in: graph).objection {
+      return FusionDecision(pass: name, verdict: .declined, anchor: anchor, nodes: nodes, reason: reason)
+    }
     let builder = LayoutBuilder(
       graph: Graph(), axes: match.axes, pass: name, prefix: result, measures: [match.query, match.key, match.value])
     var rewriter = AttentionRewriter(match: match, builder: builder)

@@ -38,12 +38,15 @@ public struct Opaque: GraphOperation {
   public var type = ""
   /// What the file says of the types of its results.
   public var outputs: [TensorType] = []
+  /// What about it is not known, where flashfuse knows others of its type.
+  public var reason: String?
 
   public init() {}
 
-  public init(type: String, outputs: [TensorType]) {
+  public init(type: String, outputs: [TensorType], reason: String? = nil) {
     self.type = type
     self.outputs = outputs
+    self.reason = reason
   }
 
   public static let schema = Schema<Self>(
@@ -52,6 +55,6 @@ public struct Opaque: GraphOperation {
   public func infer(_ inputs: Operands<ValueInfo>) throws -> [ValueInfo] { outputs.map { ValueInfo($0) } }
 
   public func evaluate(_ inputs: Operands<Tensor>) throws -> [Tensor] {
-    throw ModelError.unsupported("the operation \(type) is not known")
+    throw ModelError.unsupported(reason ?? "the operation \(type) is not known")
   }
 }

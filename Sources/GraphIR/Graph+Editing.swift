@@ -48,6 +48,11 @@ extension Graph {
     uses.removeSubrange(mark...)
   }
 
+  /// Gives the nodes added since `mark` was taken that come from nowhere the origin `origin`.
+  package mutating func setMissingOrigins(after mark: Int, _ origin: Origin) {
+    for index in slots.indices[mark...] where slots[index]?.origin == Origin.none { slots[index]?.origin = origin }
+  }
+
   /// Adds an input that answers to `names`.
   @discardableResult
   public mutating func addInput(_ names: [String], _ type: TensorType, origin: Origin = .none) throws -> Value {

@@ -38,6 +38,19 @@ public struct Graph: Sendable {
     return node
   }
 
+  // Through the slot, not a copy of the node: these run for every edge of large graphs.
+
+  /// Where the node `id` comes from.
+  package func origin(of id: NodeID) -> Origin { slots[id.index]?.origin ?? self[id].origin }
+
+  /// What the node `id` reads.
+  package func inputs(of id: NodeID) -> [Value?] { slots[id.index]?.inputs ?? self[id].inputs }
+
+  /// The results of the node `id`.
+  package func values(of id: NodeID) -> [Value] {
+    (0..<(slots[id.index]?.outputs.count ?? self[id].outputs.count)).map { Value(id, $0) }
+  }
+
   public func contains(_ id: NodeID) -> Bool { slots.indices.contains(id.index) && slots[id.index] != nil }
 
   /// All nodes, in the order in which they were added.
@@ -45,7 +58,9 @@ public struct Graph: Sendable {
 
   public var nodeCount: Int { slots.reduce(0) { $0 + ($1 == nil ? 0 : 1) } }
 
-  public func info(of value: Value) -> ValueInfo { self[value.node].outputs[value.output] }
+  public func info(of value: Value) -> ValueInfo {
+    slots[value.node.index]?.outputs[value.output] ?? self[value.node].outputs[value.output]
+  }
 
   public func type(of value: Value) -> TensorType { info(of: value).type }
 
@@ -57,7 +72,7 @@ public struct Graph: Sendable {
 
   /// The operation that makes `value`, where it is of type `Op`.
   public func operation<Op: GraphOperation>(of value: Value, as type: Op.Type = Op.self) -> Op? {
-    self[value.node].operation as? Op
+    (slots[value.node.index]?.operation ?? self[value.node].operation) as? Op
   }
 
   /// Every node after those it reads from; otherwise in the order in which they were added.

@@ -41,11 +41,27 @@ public struct SourceNode: Hashable, Sendable {
   public let name: String
   /// Its type as the file spells it.
   public let type: String
+  /// What the file says of it where an earlier fusion made it.
+  public let history: FusionHistory?
 
-  public init(index: Int, name: String, type: String) {
+  public init(index: Int, name: String, type: String, history: FusionHistory? = nil) {
     self.index = index
     self.name = name
     self.type = type
+    self.history = history
+  }
+}
+
+/// What a fusion replaced: names and types of the nodes, in the same order, and the passes that did, the latest last.
+public struct FusionHistory: Hashable, Sendable {
+  public let names: [String]
+  public let types: [String]
+  public let passes: [String]
+
+  public init(names: [String], types: [String], passes: [String]) {
+    self.names = names
+    self.types = types
+    self.passes = passes
   }
 }
 

@@ -119,11 +119,28 @@ public struct Cost: Hashable, Sendable {
   public var bytesFused: Int?
   public var queryTile: Int
   public var keyTile: Int
+  /// The same for an example, where sizes are symbols.
+  public var example: Example?
 
-  public init(bytesUnfused: Int?, bytesFused: Int?, queryTile: Int, keyTile: Int) {
+  /// What a fusion saves where the sizes that are symbols have typical values.
+  public struct Example: Hashable, Sendable {
+    /// Batch, heads, lengths and so on, by the names that the log gives them.
+    public var sizes: [String: Int]
+    public var bytesUnfused: Int
+    public var bytesFused: Int
+
+    public init(sizes: [String: Int], bytesUnfused: Int, bytesFused: Int) {
+      self.sizes = sizes
+      self.bytesUnfused = bytesUnfused
+      self.bytesFused = bytesFused
+    }
+  }
+
+  public init(bytesUnfused: Int?, bytesFused: Int?, queryTile: Int, keyTile: Int, example: Example? = nil) {
     self.bytesUnfused = bytesUnfused
     self.bytesFused = bytesFused
     self.queryTile = queryTile
     self.keyTile = keyTile
+    self.example = example
   }
 }

@@ -141,7 +141,7 @@ private struct EncodedDimension: Encodable {
 
 extension Cost: Encodable {
   private enum CodingKeys: String, CodingKey {
-    case tile
+    case tile, example
     case bytesUnfused = "bytes_unfused"
     case bytesFused = "bytes_fused"
   }
@@ -157,5 +157,21 @@ extension Cost: Encodable {
     var tile = container.nestedContainer(keyedBy: TileKeys.self, forKey: .tile)
     try tile.encode(queryTile, forKey: .query)
     try tile.encode(keyTile, forKey: .key)
+    try container.encodeIfPresent(example, forKey: .example)
+  }
+}
+
+extension Cost.Example: Encodable {
+  private enum CodingKeys: String, CodingKey {
+    case sizes
+    case bytesUnfused = "bytes_unfused"
+    case bytesFused = "bytes_fused"
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(sizes, forKey: .sizes)
+    try container.encode(bytesUnfused, forKey: .bytesUnfused)
+    try container.encode(bytesFused, forKey: .bytesFused)
   }
 }

@@ -11,6 +11,9 @@ public protocol FusionPass: Sendable {
   /// A place that can't be fused is a decision with a reason, not an error; an error leaves `graph` in any state. Graphs inside
   /// operations are not the pass's concern: it is run on each of them, too.
   func run(on graph: inout Graph) throws -> [FusionDecision]
+
+  /// The pass deciding as `policy` says; itself, where it has no model of what a fusion costs.
+  func applying(_ policy: FusionPolicy) -> any FusionPass
 }
 
 /// What all passes decided about a model.

@@ -11,8 +11,8 @@ struct FlashFuse: ParsableCommand {
     commandName: "flashfuse",
     abstract: "Finds the attention in a transformer model's graph, fuses it, and says why or why not.",
     discussion: """
-      MODEL is OpenVINO IR (.xml with its .bin), ONNX (.onnx, or its JSON form) or flashfuse's graph JSON; the \
-      format is told by the file's content.
+      MODEL is OpenVINO IR (.xml with its .bin), ONNX (.onnx, or its JSON form), the JSON of Ascend's atc --mode=1, or \
+      flashfuse's graph JSON; the format is told by the file's content.
 
       Exit codes: 0 done, 1 a comparison failed, 64 usage, 65 bad input file, 66 file not found, 69 unsupported \
       operation, 70 a bug in flashfuse.

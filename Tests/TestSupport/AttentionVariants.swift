@@ -53,6 +53,15 @@ public struct AttentionVariant: Sendable, CustomStringConvertible {
       try .init("lengths", lengths: [6, 2]),
       try .init("an empty length, guarded", lengths: [6, 0]) { $0.guardsNaN = true },
       try .init("lengths and causal", lengths: [5, 2]) { $0.causal = .upperLeft },
+      try .init("causal, grouped heads", heads: 4, keyHeads: 2, queries: 5, keys: 5) { $0.causal = .upperLeft },
+      try .init("causal window, grouped heads", heads: 4, keyHeads: 2, queries: 5, keys: 5) {
+        $0.causal = .lowerRight
+        $0.leftWindow = 1
+      },
+      try .init("causal, soft-cap and sinks", queries: 5, keys: 5, hasSinks: true) {
+        $0.causal = .upperLeft
+        $0.softcap = 1.5
+      },
       try .init("sinks", hasSinks: true),
       try .init("sinks and mask", mask: [2, 1, 4, 6], hasSinks: true, emptyRow: 0),
       try .init("64 bits", element: .float64, bias: [2, 1, 4, 6]),

@@ -73,33 +73,8 @@ struct JSONGraphBuilder {
     for (index, node) in description.nodes.enumerated() {
       for name in node.outputs { producers[name] = index }
     }
-    enum State { case new, open, done }
-    var states = Array(repeating: State.new, count: description.nodes.count)
-    var order: [Int] = []
-    for root in description.nodes.indices where states[root] == .new {
-      var stack: [(node: Int, next: Int)] = [(root, 0)]
-      states[root] = .open
-      while let (node, next) = stack.last {
-        let inputs = description.nodes[node].inputs
-        guard next < inputs.count else {
-          states[node] = .done
-          order.append(node)
-          stack.removeLast()
-          continue
-        }
-        stack[stack.count - 1].next += 1
-        guard let name = inputs[next], let producer = producers[name] else { continue }
-        if states[producer] == .open {
-          let cycle = stack.drop { $0.node != producer }.prefix(5).map { "'\(description.nodes[$0.node].label)'" }
-          throw ModelError.invalid("the graph has a cycle: \(cycle.joined(separator: ", ")) depend on each other")
-        }
-        if states[producer] == .new {
-          states[producer] = .open
-          stack.append((producer, 0))
-        }
-      }
-    }
-    return order
+    let dependencies = description.nodes.map { node in node.inputs.compactMap { $0.flatMap { producers[$0] } } }
+    return try DependencyOrder.sorted(dependencies) { description.nodes[$0].label }
   }
 
   private mutating func add(_ node: JSONGraph.Node, at index: Int) throws {

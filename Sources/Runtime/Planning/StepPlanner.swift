@@ -90,7 +90,8 @@ struct StepPlanner {
 
   private mutating func step(for node: Node) throws -> PlannedStep {
     if let opaque = node.operation as? Opaque {
-      throw ModelError.unsupported("the operation \(opaque.type) is not known")
+      throw ModelError.unsupported(
+        opaque.reason.map { "\(opaque.type): \($0)" } ?? "the operation \(opaque.type) is not known")
     }
     if let region = regions.bySink[node.id] {
       if let step = try step(for: region) { return step }

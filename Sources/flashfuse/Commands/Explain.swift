@@ -5,6 +5,7 @@ import Rewriting
 struct Explain: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Show every softmax of a model, whether its attention is fused, and why not.",
+    usage: "flashfuse explain <MODEL> [--json] [<options>]",
     discussion: "What the other fusions found is a line each; --json and the log of fuse tell all of it.")
 
   @OptionGroup var model: ModelArgument

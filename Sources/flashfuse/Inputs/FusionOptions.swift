@@ -10,9 +10,18 @@ struct FusionOptions: ParsableArguments {
       "A file that turns passes on and off, in either form that Ascend's graph engine takes.", valueName: "FILE"))
   var fusionSwitchFile: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Which of the possible fusions are made: always all, or only those that the model of bytes moved calls profitable."
+    ))
+  var policy: FusionPolicy = .always
+
   /// All fusions of flashfuse that are switched on.
   func pipeline() throws -> FusionPipeline {
-    guard let fusionSwitchFile else { return .standard }
-    return FusionPipeline.standard.applying(try FusionSwitches(contentsOfFile: fusionSwitchFile))
+    let pipeline = FusionPipeline.standard.applying(policy)
+    guard let fusionSwitchFile else { return pipeline }
+    return pipeline.applying(try FusionSwitches(contentsOfFile: fusionSwitchFile))
   }
 }
+
+extension FusionPolicy: ExpressibleByArgument {}

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Formats
 import GraphIR
 import Tensors
 
@@ -22,14 +23,18 @@ struct InputOptions: ParsableArguments {
   @Option(help: "The seed of random inputs.")
   var seed: UInt64 = 0
 
-  /// The value of every input of `graph` that something reads, under the input's first name, and which of them are random.
-  func read(for graph: Graph) throws -> (tensors: [String: Tensor], random: [String]) {
+  /// The value of every input of the model that something reads, under the input's first name, and which of them are random.
+  ///
+  /// Weights that the file does not hold are made up, which standard error is told.
+  func read(for document: Document) throws -> (tensors: [String: Tensor], random: [String]) {
+    let graph = document.graph
     var tensors: [String: Tensor] = [:]
     var random: [String] = []
     let archive = try inputs.map { try NumPyArchive(contentsOfFile: $0) }
     let single = try singleInputs(of: graph)
     let sizes = try statedSizes(single, of: graph)
     if inputs == nil { try requireSizes(of: graph, besides: single, sizes) }
+    var madeUp = 0
     for (index, port) in graph.inputs.enumerated() {
       let type = graph.type(of: port.value).substituting(sizes)
       if let value = single[port.name] {
@@ -41,6 +46,10 @@ struct InputOptions: ParsableArguments {
             try NumPyArray(contentsOfFile: value.path).tensor(declared: type.element)
           }
         }
+      } else if document.missingWeights.contains(port.name), archive.map({ !$0.contains(port.name) }) ?? true {
+        if graph.uses(of: port.value).isEmpty { continue }
+        tensors[port.name] = try randomTensor(type, dimensions: nil, port: port, index: index, isWeight: true)
+        madeUp += 1
       } else if let archive {
         if let name = port.names.first(where: archive.contains) {
           tensors[port.name] = try archive.array(named: name).tensor(declared: type.element)
@@ -49,6 +58,9 @@ struct InputOptions: ParsableArguments {
         tensors[port.name] = try randomTensor(type, dimensions: nil, port: port, index: index)
         random.append(port.name)
       }
+    }
+    if madeUp > 0 {
+      Note.write("the file holds no weights: \(madeUp) are made up from seed \(seed), so the results mean nothing")
     }
     return (tensors, random)
   }
@@ -134,7 +146,10 @@ struct InputOptions: ParsableArguments {
     return found
   }
 
-  private func randomTensor(_ type: TensorType, dimensions: [Int]?, port: Graph.Port, index: Int) throws -> Tensor {
+  /// - Parameter isWeight: whether what is multiplied with it shall stay about as large as it is.
+  private func randomTensor(
+    _ type: TensorType, dimensions: [Int]?, port: Graph.Port, index: Int, isWeight: Bool = false
+  ) throws -> Tensor {
     guard let sizes = dimensions ?? type.shape.sizes, sizes.allSatisfy({ $0 >= 0 }) else {
       throw ValidationError("the input '\(port.name)' \(type) has no size")
     }
@@ -143,7 +158,8 @@ struct InputOptions: ParsableArguments {
     let count = try Tensor.elementCount(of: sizes, element: type.element)
     guard count <= 1 << 32 else { throw ValidationError("\(sizes) is too large for a random input") }
     if type.element.isFloatingPoint {
-      return try Tensor(randomOf: type.element, shape: sizes, seed: generator.next())
+      let scale = isWeight ? 1 / Double(max(sizes.dropLast().last ?? 1, 1)).squareRoot() : 1
+      return try Tensor(randomOf: type.element, shape: sizes, seed: generator.next(), scale: scale)
     }
     // No larger: what integers count or index is not known, and a larger one may lie outside of it.
     let values = (0..<count).map { _ in Int(generator.next() >> 63) }

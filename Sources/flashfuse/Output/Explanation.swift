@@ -132,6 +132,11 @@ struct Explanation {
     if !decision.assumptions.isEmpty { lines.append("assuming \(decision.assumptions.joined(separator: ", "))") }
     if let cost = decision.cost, let before = cost.bytesUnfused, let after = cost.bytesFused {
       lines.append("moves \(Figures.bytes(after)) instead of \(Figures.bytes(before))")
+    } else if let example = decision.cost?.example {
+      let lengths = ["query_length", "key_length"].compactMap { example.sizes[$0].map(String.init) }
+      lines.append(
+        "moves \(Figures.bytes(example.bytesFused)) instead of \(Figures.bytes(example.bytesUnfused)) at batch "
+          + "\(example.sizes["batch"] ?? 1) and lengths \(lengths.joined(separator: " and "))")
     }
     return lines
   }

@@ -29,8 +29,20 @@ struct ONNXAttentionWritingTests {
     }
   }
 
+  @Test func causalAttentionWithSharedHeadsKeepsThemShared() throws {
+    let shared = ["causal, grouped heads", "causal window, grouped heads", "causal, soft-cap and sinks"]
+    for variant in try AttentionVariant.all() {
+      // Of open sizes, nothing says that there are as many keys as queries.
+      let types = try write(variant, .microsoft, isDynamic: false).types
+      #expect(types.contains("GroupQueryAttention") == shared.contains(variant.description), "\(variant)")
+    }
+  }
+
   @Test func whatAnOperatorCannotSayIsAFunction() throws {
-    let functions = ["soft-cap", "soft-cap and bias", "sinks", "sinks and mask", "mask with −1", "64 bits"]
+    let functions = [
+      "soft-cap", "soft-cap and bias", "causal, soft-cap and sinks", "sinks", "sinks and mask", "mask with −1",
+      "64 bits",
+    ]
     for variant in try AttentionVariant.all() {
       let types = try write(variant, .microsoft, isDynamic: true).types
       let isFunction = functions.contains(variant.description)

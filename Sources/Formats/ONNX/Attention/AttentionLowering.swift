@@ -12,17 +12,20 @@ struct AttentionLowering {
     var lowered = graph
     var shared = SharedValues()
     for id in nodes {
-      guard let attention = lowered[id].operation as? FlashAttention else { continue }
+      let node = lowered[id]
+      guard let attention = node.operation as? FlashAttention else { continue }
+      // Moved, not copied: there may be many attentions in a large graph.
+      var builder = AttentionBuilder(attention, node, graph: Graph(), shared: SharedValues())
+      builder.exchange(&lowered, &shared)
+      defer { builder.exchange(&lowered, &shared) }
       do {
-        var builder = AttentionBuilder(attention, lowered[id], graph: lowered, shared: shared)
         switch attentionOperator {
         case .onnx: try builder.addStandardAttention()
-        case .microsoft, .function: try builder.addMultiHeadAttention()
+        case .microsoft, .function:
+          if try !builder.addGroupQueryAttention() { try builder.addMultiHeadAttention() }
         }
-        lowered = builder.graph
-        shared = builder.shared
       } catch let error as ModelError where error.kind == .unsupported {
-        // The function can say everything.
+        // The function can say everything. What was added so far goes with all that nothing reads.
         continue
       }
     }
@@ -64,6 +67,12 @@ struct AttentionBuilder {
     origin = Origin(sources: node.origin.sources, passes: node.origin.passes + ["ONNX"])
   }
 
+  /// Takes the graph and what it shares, giving those that it had.
+  mutating func exchange(_ other: inout Graph, _ others: inout SharedValues) {
+    swap(&graph, &other)
+    swap(&shared, &others)
+  }
+
   func input(_ index: Int) throws -> Value {
     guard let value = optionalInput(index) else { throw ModelError.invalid("\(node.label): input \(index) is missing") }
     return value
@@ -91,8 +100,10 @@ struct AttentionBuilder {
   }
 
   /// Adds the node that bears the name of the one it replaces.
-  mutating func insertReplacement(_ operation: any GraphOperation, _ inputs: [Value?]) throws -> Value {
-    try graph.insert(operation, inputs, name: node.name, origin: origin)
+  mutating func insertReplacement(
+    _ operation: any GraphOperation, _ inputs: [Value?], outputs: Int = 1
+  ) throws -> Value {
+    Value(try graph.add(operation, inputs, name: node.name, origin: origin, outputs: outputs))
   }
 
   mutating func constant(_ tensor: Tensor) throws -> Value {

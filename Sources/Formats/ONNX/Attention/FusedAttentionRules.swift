@@ -10,56 +10,16 @@ extension ONNXLiftingRule {
       return try lifting.results(in: &graph)
     },
     ONNXLiftingRule("MultiHeadAttention", domain: "com.microsoft") { node, graph in
-      [try liftMultiHeadAttention(node, in: &graph)]
+      try RuntimeAttention.liftMultiHead(node, in: &graph)
+    },
+    ONNXLiftingRule("Attention", domain: "com.microsoft") { node, graph in
+      try RuntimeAttention.liftProjected(node, in: &graph)
+    },
+    ONNXLiftingRule("GroupQueryAttention", domain: "com.microsoft") { node, graph in
+      var lifting = try GroupQueryLifting(node, in: &graph)
+      return try lifting.results(in: &graph)
     },
   ]
-
-  /// ONNX Runtime's operator, in the forms without bias of its own, packed inputs, padding by length, or a cache.
-  private static func liftMultiHeadAttention(_ node: LiftedNode, in graph: inout Graph) throws -> Value {
-    try requireSupported(node.outputCount == 1, "MultiHeadAttention with a cache")
-    for index in [3, 4, 6, 7] {
-      try requireSupported(node.input(index) == nil, "MultiHeadAttention with a bias, padding or cache")
-    }
-    try requireSupported(node.inputs.count <= 8, "MultiHeadAttention with a cache")
-    guard let heads = try node.integer("num_heads"), heads > 0 else {
-      throw ModelError.invalid("attribute 'num_heads' is missing")
-    }
-    try requireSupported(node.input(1) != nil && node.input(2) != nil, "MultiHeadAttention with packed inputs")
-    let query = try HeadLayout.split(node.required(0), heads: heads, of: node, in: &graph)
-    let key = try HeadLayout.split(node.required(1), heads: heads, of: node, in: &graph)
-    let value = try HeadLayout.split(node.required(2), heads: heads, of: node, in: &graph)
-    var attention = FlashAttention()
-    let scale = try node.number("scale") ?? 0
-    attention.scale = scale == 0 ? try defaultScale(of: query, in: graph) : scale
-    if try node.integer("unidirectional") ?? 0 != 0 {
-      let (queries, keys) = (graph.type(of: query).shape.dimensions?[2], graph.type(of: key).shape.dimensions?[2])
-      try requireSupported(queries != nil && queries == keys, "causal MultiHeadAttention of different lengths")
-      attention.causal = .upperLeft
-    }
-    let result = try add(attention, [query, key, value, node.input(5)], of: node, in: &graph)
-    return try HeadLayout.merge(result, of: node, in: &graph)
-  }
-
-  private static func add(
-    _ attention: FlashAttention, _ inputs: [Value?], of node: LiftedNode, in graph: inout Graph
-  ) throws -> Value {
-    var operands = inputs
-    while operands.last == .some(nil) { operands.removeLast() }
-    let elements = Set(operands.prefix(3).compactMap { $0.map { graph.type(of: $0).element } })
-    try requireSupported(elements.count == 1, "attention of more than one element type")
-    return try graph.insert(attention, operands, name: node.name, origin: node.origin)
-  }
-
-  private static func requireSupported(_ condition: Bool, _ what: String) throws {
-    if !condition { throw ModelError.unsupported(what) }
-  }
-
-  private static func defaultScale(of query: Value, in graph: Graph) throws -> Double {
-    guard let size = graph.type(of: query).shape.dimensions?.last?.constant, size > 0 else {
-      throw ModelError.unsupported("attention whose scale depends on an unknown head size")
-    }
-    return 1 / Double(size).squareRoot()
-  }
 }
 
 /// Views between `[batch, length, heads · size]`, as files keep it, and `[batch, heads, length, size]`.
@@ -75,6 +35,20 @@ enum HeadLayout {
       return try node.insert("Transpose", [apart], ["perm": .integers([0, 2, 1, 3])], in: &graph)
     default: throw ModelError.unsupported("attention of neither 3 nor 4 axes")
     }
+  }
+
+  /// The scale: what is `given`, or one over the root of the head size, which goes into the query where it is not known.
+  static func scale(
+    _ given: Double?, query: inout Value, of node: LiftedNode, in graph: inout Graph
+  ) throws -> Double {
+    if let given { return given }
+    if let size = graph.type(of: query).shape.dimensions?.last?.constant, size > 0 {
+      return 1 / Double(size).squareRoot()
+    }
+    let size = try FlashAttention.size(ofAxis: 3, of: query, in: &graph)
+    let number = try node.cast(size, to: graph.type(of: query).element, in: &graph)
+    query = try node.insert("Div", [query, node.insert("Sqrt", [number], in: &graph)], in: &graph)
+    return 1
   }
 
   /// The inverse of `split`.

@@ -63,3 +63,43 @@ struct StandardAttention: GraphOperation {
     throw ModelError.unsupported("Attention is written to files, not run")
   }
 }
+
+/// ONNX Runtime's operator for causal attention whose heads share keys, of which a graph holds nodes only on its way into a file.
+///
+/// Inputs and first result are `[batch, length, heads · size]`; the other results are the keys and values that a cache would hold.
+struct GroupQueryAttention: GraphOperation {
+  var heads = 0
+  var keyHeads = 0
+  /// 0: one over the root of the head size.
+  var scale = 0.0
+  /// 0: off.
+  var softcap = 0.0
+  /// How many keys a query sees, its own the last of them; −1: any number.
+  var window = -1
+
+  static let schema = Schema<Self>(
+    "GroupQueryAttention",
+    inputs: [
+      "query", "key", "value", .optional("past_key"), .optional("past_value"), "seqlens_k", "total_sequence_length",
+      .optional("cos_cache"), .optional("sin_cache"), .optional("position_ids"), .optional("attention_bias"),
+      .optional("head_sink"),
+    ], outputs: 1...3,
+    attributes: [
+      .init("num_heads", \.heads), .init("kv_num_heads", \.keyHeads), .init("scale", \.scale),
+      .init("softcap", \.softcap), .init("local_window_size", \.window),
+    ],
+    spellings: [.onnx("GroupQueryAttention", domain: "com.microsoft")])
+
+  func infer(_ inputs: Operands<ValueInfo>) throws -> [ValueInfo] {
+    let query = try inputs[0]
+    guard let sizes = query.shape.dimensions, let keys = try inputs[1].shape.dimensions, sizes.count == 3,
+      keys.count == 3, let size = keys[2].dividedExactly(by: Dimension(keyHeads))
+    else { throw ModelError.invalid("query, key and value must have 3 axes, and heads of one size") }
+    let cache = ValueInfo(query.element, [keys[0], Dimension(keyHeads), keys[1], size])
+    return [query, cache, cache]
+  }
+
+  func evaluate(_ inputs: Operands<Tensor>) throws -> [Tensor] {
+    throw ModelError.unsupported("GroupQueryAttention is written to files, not run")
+  }
+}

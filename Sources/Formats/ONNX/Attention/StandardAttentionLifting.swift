@@ -41,7 +41,7 @@ struct StandardAttentionLifting {
 
   mutating func results(in graph: inout Graph) throws -> [Value?] {
     attention.softcap = try node.number("softcap") ?? 0
-    try readScale(in: &graph)
+    attention.scale = try HeadLayout.scale(node.number("scale"), query: &query, of: node, in: &graph)
     try readMask(in: &graph)
     try limitPositions(in: &graph)
     // A query that sees no key gives 0, by the standard's correction of itself.
@@ -54,18 +54,6 @@ struct StandardAttentionLifting {
     let output = isFlat ? try HeadLayout.merge(result, of: node, in: &graph) : result
     guard node.outputCount > 3 else { return [output, key, value] }
     return [output, key, value, try scores(operands, in: &graph)]
-  }
-
-  private mutating func readScale(in graph: inout Graph) throws {
-    if let scale = try node.number("scale") {
-      attention.scale = scale
-    } else if let size = graph.type(of: query).shape.dimensions?.last?.constant, size > 0 {
-      attention.scale = 1 / Double(size).squareRoot()
-    } else {
-      let size = try FlashAttention.size(ofAxis: 3, of: query, in: &graph)
-      let number = try cast(size, to: graph.type(of: query).element, in: &graph)
-      query = try node.insert("Div", [query, node.insert("Sqrt", [number], in: &graph)], in: &graph)
-    }
   }
 
   private mutating func readMask(in graph: inout Graph) throws {
@@ -97,27 +85,19 @@ struct StandardAttentionLifting {
     }
     let queries = try FlashAttention.size(ofAxis: 2, of: query, in: &graph)
     let keys = try FlashAttention.size(ofAxis: 2, of: key, in: &graph)
-    let zero = try graph.addConstant(Tensor(scalar: Int64(0)))
-    let one = try graph.addConstant(Tensor(scalar: Int64(1)))
-    var offset = zero
+    var offset: Value?
     if let pastKey {
       offset = try FlashAttention.size(ofAxis: 2, of: pastKey, in: &graph)
     } else if let lengths {
       let perEntry = try node.insert("Reshape", [lengths, node.constant([-1, 1, 1, 1], in: &graph)], in: &graph)
       offset = try node.insert("Sub", [cast(perEntry, to: .int64, in: &graph), queries], in: &graph)
     }
-    let column = try node.insert(
-      "Unsqueeze", [node.insert("Range", [zero, queries, one], in: &graph), node.constant([1], in: &graph)], in: &graph)
-    let rows = try node.insert("Add", [column, offset], in: &graph)
-    let places = try node.insert("Range", [zero, keys, one], in: &graph)
-    func hide(_ comparison: String, _ shift: Int) throws {
-      let bound = try node.insert("Add", [rows, graph.addConstant(Tensor(scalar: Int64(shift)))], in: &graph)
-      let seen = try node.insert(comparison, [places, bound], in: &graph)
-      mask = try mask.map { try node.insert("And", [$0, seen], in: &graph) } ?? seen
-    }
-    if isCausal { try hide("LessOrEqual", 0) }
-    if let left { try hide("GreaterOrEqual", -left) }
-    if let right { try hide("LessOrEqual", right) }
+    var positions = try AttentionPositions(
+      queries: queries, keys: keys, offset: offset, mask: mask, of: node, in: &graph)
+    if isCausal { try positions.require("LessOrEqual", 0, in: &graph) }
+    if let left { try positions.require("GreaterOrEqual", -left, in: &graph) }
+    if let right { try positions.require("LessOrEqual", right, in: &graph) }
+    mask = positions.mask
   }
 
   /// The scores as the fourth result wants them: the product, capped, masked, or after the softmax.
@@ -132,6 +112,6 @@ struct StandardAttentionLifting {
   }
 
   private func cast(_ value: Value, to element: ElementType, in graph: inout Graph) throws -> Value {
-    graph.type(of: value).element == element ? value : try graph.insert(Cast(to: element), [value], origin: node.origin)
+    try node.cast(value, to: element, in: &graph)
   }
 }

@@ -66,6 +66,16 @@ extension LiftedNode {
     return (0..<outputs).map { Value(id, $0) }
   }
 
+  /// `value` converted to `element`, or itself where it has that type.
+  func cast(_ value: Value, to element: ElementType, in graph: inout Graph) throws -> Value {
+    graph.type(of: value).element == element ? value : try graph.insert(Cast(to: element), [value], origin: origin)
+  }
+
+  /// Leaves the node as it is, because of `what`, where `condition` does not hold.
+  func requireSupported(_ condition: Bool, _ what: String) throws {
+    if !condition { throw ModelError.unsupported(what) }
+  }
+
   func constant(_ integers: [Int], in graph: inout Graph) throws -> Value {
     try graph.addConstant(Tensor(integers: integers, shape: [integers.count]), origin: origin)
   }

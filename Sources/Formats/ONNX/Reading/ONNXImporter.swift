@@ -44,7 +44,8 @@ struct ONNXImporter {
   mutating func addNodes(_ nodes: [Onnx_NodeProto], to scope: inout ONNXScope) throws {
     for index in try ONNXOrder.sorted(nodes, known: Set(scope.values.keys)) {
       let node = nodes[index]
-      let source = SourceNode(index: index, name: unique(node.nameOrOutput), type: node.qualifiedType)
+      let source = SourceNode(
+        index: index, name: unique(node.nameOrOutput), type: node.qualifiedType, history: node.history)
       try add(node, source: source, to: &scope)
     }
   }
@@ -151,6 +152,7 @@ struct ONNXImporter {
   ) throws -> [Value?] {
     let outputCount = (node.output.lastIndex { !$0.isEmpty } ?? -1) + 1
     let captured = node.capturedNames()
+    var reason: String?
     do {
       if !node.subgraphs.isEmpty {
         let owner = try addSubgraphOwner(node, inputs, source: source, outputCount: outputCount, in: scope)
@@ -161,15 +163,19 @@ struct ONNXImporter {
           inputs: Array(inputs.prefix((inputs.lastIndex { $0 != nil } ?? -1) + 1)),
           attributes: try attributes(of: node), outputCount: outputCount, name: source.name,
           origin: Origin(sources: [source]))
+        let mark = graph.mark
+        // All that a rule adds is the node, down to the last constant.
+        defer { graph.setMissingOrigins(after: mark, lifted.origin) }
         if let results = try ONNXLiftingRule.apply(to: &lifted, in: &graph) { return results }
         if let id = try addKnown(lifted) { return graph[id].values }
       }
     } catch let error as ModelError where error.kind == .unsupported {
       // What can't be said in canonical operations is kept as it is, and reported where it would have to run.
+      reason = error.message
     }
     let outer = captured.map { name in scope.values[name] ?? nil }
     let outputs = node.output.prefix(outputCount).map { scope.types[$0] ?? .unknown }
-    let opaque = Opaque(type: node.qualifiedType, outputs: outputs)
+    let opaque = Opaque(type: node.qualifiedType, outputs: outputs, reason: reason)
     let id = try graph.add(
       opaque, inputs + outer, name: source.name, origin: Origin(sources: [source]), outputs: outputCount)
     return graph[id].values

@@ -11,6 +11,8 @@ struct NewLayer {
   let outputs: [TensorType]
   /// The names of each output port's tensor.
   var outputNames: [[String]]
+  /// What it replaced.
+  var runtimeInfo: [(key: String, text: String)] = []
 }
 
 /// An output port of a layer, new or not, by the ids in the file.
@@ -26,6 +28,13 @@ extension NewLayer {
     var lines = ["<layer id=\"\(id)\" name=\"\(name.escapedForXML)\" type=\"\(type)\" version=\"opset\(version)\">"]
     if !data.isEmpty {
       lines.append("\t<data\(data.map { " \($0.name)=\"\($0.value.escapedForXML)\"" }.joined()) />")
+    }
+    if !runtimeInfo.isEmpty {
+      lines.append("\t<rt_info>")
+      for (key, text) in runtimeInfo {
+        lines.append("\t\t<attribute name=\"\(key)\" version=\"0\" value=\"\(text.escapedForXML)\" />")
+      }
+      lines.append("\t</rt_info>")
     }
     if !inputs.isEmpty {
       lines.append("\t<input>")

@@ -82,7 +82,8 @@ struct IRImporter {
       let isFree = taken.insert(layer.name).inserted
       let name = isFree && !layer.name.isEmpty ? layer.name : "\(layer.name)#\(layer.id)"
       taken.insert(name)
-      return Origin(sources: [SourceNode(index: index, name: name, type: layer.type)])
+      let history = Provenance.history(texts: layer.provenance)
+      return Origin(sources: [SourceNode(index: index, name: name, type: layer.type, history: history)])
     }
   }
 

@@ -18,6 +18,8 @@ struct IRLayer: Sendable {
   /// Every name that a Result says its model output has.
   var outputNames: [String] = []
   var data = XMLAttributes(pairs: [])
+  /// What its runtime information says under the keys of `Provenance`.
+  var provenance: [String: String] = [:]
   var inputs: [IRPort] = []
   var outputs: [IRPort] = []
   /// Its bytes in the file, from `<layer` to the end of its closing tag.

@@ -2,7 +2,7 @@ import Tensors
 
 /// Collects an `IRNetwork` from the elements of an XML file.
 ///
-/// Elements that say nothing about the graph (`rt_info`) are passed over; write-back copies their text.
+/// Elements that say nothing about the graph are passed over, and so is `rt_info` but for what fusions write; write-back copies their text.
 final class IRReceiver: XMLReceiver {
   private(set) var network = IRNetwork()
   private var elements: [Element] = []
@@ -27,6 +27,7 @@ final class IRReceiver: XMLReceiver {
     case edge
     case portMap(String)
     case backEdges
+    case runtimeInfo
     case ignored
   }
 
@@ -63,6 +64,10 @@ final class IRReceiver: XMLReceiver {
     case (.layer, "data"):
       element = .data
       layer?.data = attributes
+    case (.layer, "rt_info"): element = .runtimeInfo
+    case (.runtimeInfo, "attribute"):
+      element = .ignored
+      if let key = attributes["name"], Provenance.keys.contains(key) { layer?.provenance[key] = attributes["value"] }
     case (.layer, "input"): element = .inputs
     case (.layer, "output"): element = .outputs
     case (.inputs, "port"), (.outputs, "port"):
