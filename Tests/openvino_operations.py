@@ -173,6 +173,7 @@ def cases() -> dict:
         "BitwiseLeftShift": (ops.bitwise_left_shift, [integers(0, 9, 4), integers(0, 4, 4)]),
         "BitwiseRightShift": (ops.bitwise_right_shift, [integers(0, 900, 4), integers(0, 4, 4)]),
         "AdaptiveAvgPool": (ops.adaptive_avg_pool, [image, [4, 3]]),
+        "AdaptiveAvgPool to one": (ops.adaptive_avg_pool, [image, [1, 1]]),
         "AdaptiveMaxPool": (lambda *x: ops.relu(ops.adaptive_max_pool(*x, "i32").output(0)), [image, [4, 6]]),
         "DeformableConvolution": (
             lambda *x: ops.deformable_convolution(
@@ -191,6 +192,14 @@ def cases() -> dict:
         "Interpolate": (
             lambda *x: ops.interpolate(*x[:2], "linear_onnx", "sizes", [0], [0], "align_corners", axes=x[2]),
             [image, [9, 4], [2, 3]],
+        ),
+        "Interpolate bicubic_pillow": (
+            lambda *x: ops.interpolate(*x[:2], "bicubic_pillow", "sizes", [0], [0], "asymmetric", axes=x[2]),
+            [image, [9, 4], [2, 3]],
+        ),
+        "Interpolate bilinear_pillow": (
+            lambda *x: ops.interpolate(*x[:2], "bilinear_pillow", "sizes", [0], [0], "half_pixel", axes=x[2]),
+            [image, [3, 8], [2, 3]],
         ),
         "ScatterUpdate": (ops.scatter_update, [floats(4, 3, 2), numpy.array([2, 0], numpy.int32), floats(4, 2, 2), [1]]),
         "Roll": (ops.roll, [floats(4, 3), [1, -2], [0, 1]]),

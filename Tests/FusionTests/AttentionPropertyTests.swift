@@ -102,6 +102,7 @@ import Testing
     let columns = shape.last ?? 1
     let isMask = name.hasPrefix("m") || name.hasPrefix("c")
     var values = (0..<count).map { _ in Double.random(in: -2...2, using: &generator) }
+    if name == "temperature" { values = values.map { abs($0) + 1 } }
     if element == .bool { values = values.map { $0 > -0.7 ? 1 : 0 } }
     if isMask {
       for row in 0..<(count / max(columns, 1)) {

@@ -133,6 +133,19 @@ import Testing
       (
         """
         graph {
+          %0 = Parameter "x" : f32[2, 4, 6, 8]
+          %1 = Constant : f32[4, 8, 3] = 0.5
+          %2 = MatMul (%0, %1)
+          %3 = Softmax (%2)
+          %4 = Constant : f32[4, 3, 8] = 0.25
+          %5 = MatMul (%3, %4)
+          return "y" %5
+        }
+        """, "not-attention constant-keys"
+      ),
+      (
+        """
+        graph {
           %0 = Parameter "q" : f32[2, 4, 6, 8]
           %1 = Parameter "kt" : f32[2, 4, 8, 6]
           %2 = Parameter "v" : f32[2, 4, 6, 8]

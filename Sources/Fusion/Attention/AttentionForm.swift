@@ -12,6 +12,8 @@ struct AttentionForm {
     /// `fill + after` where `mask` hides, `before + after` elsewhere.
     case filled(mask: [Mask], fill: Double, before: [Bias])
     case bounded([Bias], below: Double)
+    /// Numbers beyond the range of a type are infinite.
+    case narrowed([Bias], to: ElementType, factor: Double)
   }
 
   struct Mask {
@@ -101,13 +103,10 @@ struct AttentionForm {
       if !masks.isEmpty { maskedScore = max(maskedScore, bound) }
       if !biases.isEmpty { biases = [.bounded(biases, below: bound)] }
       assumptions.append("scores before the mask are above \(bound)")
-    case .rounded(let rounding):
-      guard biases.isEmpty, masks.isEmpty else {
-        throw Reason(
-          "scores-clamped", "masked scores are quantised, and so raised to at least \(rounding.range.lowerBound)",
-          node: node, hint: "quantise the product, not the masked scores")
-      }
-      assumptions.append(rounding.assumption(about: "scores"))
+    case .narrowed(let element):
+      if !biases.isEmpty { biases = [.narrowed(biases, to: element, factor: 1)] }
+      if !masks.isEmpty { maskedScore = element.nearest(maskedScore) }
+    case .rounded(let rounding): throw rounding.reason(about: "scores", node: node)
     }
   }
 
@@ -156,12 +155,24 @@ struct AttentionForm {
   }
 }
 
+extension ElementType {
+  /// `number` as this floating-point type holds it.
+  fileprivate func nearest(_ number: Double) -> Double {
+    switch self {
+    case .float16: Double(Float16(number))
+    case .bfloat16: Double(BFloat16(Float(number)).float)
+    case .float32: Double(Float(number))
+    default: number
+    }
+  }
+}
+
 extension AttentionForm.Bias {
   fileprivate var operands: [LabelledValue] {
     switch self {
     case .value(let value, _): [value]
     case .filled(let masks, _, let before): masks.map(\.condition) + before.flatMap(\.operands)
-    case .bounded(let biases, _): biases.flatMap(\.operands)
+    case .bounded(let biases, _), .narrowed(let biases, _, _): biases.flatMap(\.operands)
     }
   }
 
@@ -175,6 +186,7 @@ extension AttentionForm.Bias {
     case .filled(let mask, let fill, let before):
       .filled(mask: mask, fill: fill * factor, before: before.map { $0.scaled(by: factor) })
     case .bounded(let biases, let bound): .bounded(biases.map { $0.scaled(by: factor) }, below: bound * factor)
+    case .narrowed(let biases, let element, let own): .narrowed(biases, to: element, factor: own * factor)
     }
   }
 }

@@ -70,7 +70,13 @@ struct AttentionMatcher {
   private func notFromProduct(_ trail: [NodeID], _ softmax: SoftmaxForm, rank: Int) -> Reason {
     let end = trail.last ?? softmax.input.node
     let nearest = graph.steps(trail.reversed() + softmax.nodes.sorted())
-    if Contraction(graph[end], in: graph) != nil {
+    if let product = Contraction(graph[end], in: graph) {
+      if graph.isLinearLayer(product) {
+        return Reason(
+          "constant-keys",
+          "keys were expected to depend on an input, found a matrix of weights: a router or another linear layer",
+          node: graph[end].label, nearest: nearest)
+      }
       return Reason(
         "softmax-over-other-axis",
         "the softmax runs over axis \(softmax.axis) of \(rank), which is not the key dimension of the product above it",
@@ -276,15 +282,18 @@ extension AxisTable {
 }
 
 extension Graph {
-  /// Whether `value` is a constant, or a view of one.
-  func isLearned(_ value: Value) -> Bool {
-    var value = value
-    for _ in 0..<16 {
-      if info(of: value).constant != nil { return true }
-      guard let source = ShapeStep.source(of: self[value.node]) else { return false }
-      value = source
-    }
-    return false
+  /// Whether `value` is a constant, or one that was transposed, unpacked from fewer bits or the like, but not multiplied out.
+  func isLearned(_ value: Value, depth: Int = 0) -> Bool {
+    if info(of: value).constant != nil { return true }
+    let node = self[value.node]
+    let inputs = ShapeStep.source(of: node).map { [$0] } ?? node.inputs.compactMap { $0 }
+    guard depth < 12, !inputs.isEmpty, Contraction(node, in: self) == nil else { return false }
+    return inputs.allSatisfy { isLearned($0, depth: depth + 1) }
+  }
+
+  /// Whether `product` multiplies with a matrix of weights: what a linear layer does, and no two sequences that meet.
+  func isLinearLayer(_ product: Contraction) -> Bool {
+    info(of: product.right).rank ?? 0 <= 2 && isLearned(product.right)
   }
 
   /// What a reason tells of nodes that are in order.

@@ -36,7 +36,7 @@ struct AttentionRewriter {
 
     var operation = FlashAttention()
     (operation.scale, operation.softcap) = form.capped
-    operation.maskedScore = form.maskedScore
+    operation.maskedScore = representable(form.maskedScore)
     operation.guardsNaN = form.guardsNaN
     operation.causal = form.limits.causal
     (operation.leftWindow, operation.rightWindow) = (form.limits.leftWindow, form.limits.rightWindow)
@@ -112,6 +112,11 @@ struct AttentionRewriter {
       try Tensor(doubles: [number], element: element.isFloatingPoint ? element : .float32, shape: []))
   }
 
+  /// The fill of a mask in 64 bits as one that 32 bits, in which attention is computed, hold: finite stays finite.
+  private func representable(_ fill: Double) -> Double {
+    fill.isFinite ? max(fill, -Double(Float.greatestFiniteMagnitude)) : fill
+  }
+
   private mutating func scaled(_ value: Value, by factor: Double) throws -> Value {
     try builder.insert(Mul(), [value, scalar(factor, like: value)], "scale")
   }
@@ -120,7 +125,13 @@ struct AttentionRewriter {
     var total: Value?
     for bias in biases {
       let next = try emit(bias)
-      total = try total.map { try builder.insert(Add(), [$0, next], "bias") } ?? next
+      guard let before = total else {
+        total = next
+        continue
+      }
+      let (first, second) = (element(of: before), element(of: next))
+      let wider = first.byteCount >= second.byteCount ? first : second
+      total = try builder.insert(Add(), [cast(before, to: wider), cast(next, to: wider)], "bias")
     }
     return total
   }
@@ -133,10 +144,14 @@ struct AttentionRewriter {
     case .filled(let masks, let fill, let before):
       let kept = try kept(masks)
       let base = try sum(before) ?? builder.constant(Tensor(scalar: Float(0)))
-      return try builder.insert(Where(), [kept, base, scalar(fill, like: base)], "bias")
+      return try builder.insert(Where(), [kept, base, scalar(representable(fill), like: base)], "bias")
     case .bounded(let biases, let bound):
       let base = try sum(biases) ?? builder.constant(Tensor(scalar: Float(0)))
-      return try builder.insert(Max(), [base, scalar(bound, like: base)], "bias")
+      return try builder.insert(Max(), [base, scalar(representable(bound), like: base)], "bias")
+    case .narrowed(let biases, let element, let factor):
+      let base = try sum(biases) ?? builder.constant(Tensor(scalar: Float(0)))
+      let result = try cast(cast(base, to: element), to: self.element(of: base))
+      return factor == 1 ? result : try scaled(result, by: factor)
     }
   }
 

@@ -22,7 +22,7 @@ struct OutputForm {
     switch step {
     case .scaled(let factor): scale *= factor
     case .guarded: form.guardsNaN = true
-    case .rounded(let rounding): form.assumptions.append(rounding.assumption(about: "weights"))
+    case .rounded(let rounding): throw rounding.reason(about: "weights", node: node)
     case .multiplied(let factor, let inverted):
       let factor = axes.resolve(factor)
       guard !factor.holds(keys) else {

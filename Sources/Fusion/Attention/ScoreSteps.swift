@@ -18,6 +18,9 @@ enum ScoreStep {
   /// Lowered to at most a bound.
   case lowered(to: Double)
   case negated
+  /// Cast to a type of smaller range: numbers beyond it become infinite.
+  case narrowed(to: ElementType)
+  /// Quantised, and brought back.
   case rounded(Rounding)
 }
 
@@ -66,7 +69,7 @@ struct ScoreWalk {
       return path(from: product, labels: axes.resolve(scores.labels))
     }
     let before = axes
-    if let source = axes.upstream(scores, in: graph) {
+    if !graph.narrows(node), let source = axes.upstream(scores, in: graph) {
       if var path = path(to: source, depth: depth + 1) {
         path.nodes.append(node.id)
         path.labels[scores.value] = scores.labels
@@ -120,7 +123,9 @@ struct ScoreWalk {
       return nil
     }
     let letter = product.outputLetters[position]
-    guard product.leftFree == [letter] || product.rightFree == [letter], !product.summed.isEmpty else {
+    guard product.leftFree == [letter] || product.rightFree == [letter], !product.summed.isEmpty,
+      !graph.isLinearLayer(product)
+    else {
       stopped()
       return nil
     }
@@ -183,6 +188,8 @@ struct ScoreWalk {
       return [(steps, source)]
     case is Tanh: return operands[0].map { [([.tanh], $0)] } ?? []
     case is Neg: return operands[0].map { [([.negated], $0)] } ?? []
+    case let cast as Cast where graph.narrows(node):
+      return operands[0].map { [([.narrowed(to: cast.to)], $0)] } ?? []
     case is DequantizeLinear, is FakeQuantize:
       guard let rounding = Rounding(node, in: graph) else { return [] }
       return [([.rounded(rounding)], LabelledValue(value: rounding.source, labels: labels))]
@@ -197,6 +204,14 @@ struct ScoreWalk {
 }
 
 extension Graph {
+  /// Whether `node` casts floating-point numbers to a type that has not all of their range.
+  fileprivate func narrows(_ node: Node) -> Bool {
+    guard let cast = node.operation as? Cast, cast.to.isFloatingPoint, let source = node.inputs.first.flatMap({ $0 })
+    else { return false }
+    let before = info(of: source).element
+    return before.isFloatingPoint && before != cast.to && before.byteCount >= cast.to.byteCount
+  }
+
   /// The one number that all elements of a floating-point `value` are, where that can be seen.
   func uniformValue(_ value: Value) -> Double? {
     info(of: value).element.isFloatingPoint ? uniformNumber(value) : nil

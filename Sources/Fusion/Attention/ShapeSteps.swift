@@ -26,8 +26,10 @@ extension AxisTable {
       after.count == labelled.labels.count
     else { return nil }
     switch node.operation {
-    case is Identity, is Dropout:
+    case is Identity:
       return LabelledValue(value: source, labels: labelled.labels)
+    case is Dropout:
+      return graph.keepsAll(node) ? LabelledValue(value: source, labels: labelled.labels) : nil
     case let cast as Cast:
       guard cast.keepsValues(of: graph.info(of: source).element) else { return nil }
       return LabelledValue(value: source, labels: labelled.labels)
@@ -64,8 +66,10 @@ extension AxisTable {
     else { return nil }
     let result = Value(node.id)
     switch node.operation {
-    case is Identity, is Dropout:
+    case is Identity:
       return LabelledValue(value: result, labels: labelled.labels)
+    case is Dropout:
+      return graph.keepsAll(node) ? LabelledValue(value: result, labels: labelled.labels) : nil
     case let cast as Cast:
       guard cast.keepsValues(of: graph.info(of: labelled.value).element) else { return nil }
       return LabelledValue(value: result, labels: labelled.labels)
@@ -77,6 +81,17 @@ extension AxisTable {
     default:
       return nil
     }
+  }
+}
+
+extension Graph {
+  /// Whether a dropout is sure to drop nothing: not in training, or none of its input.
+  fileprivate func keepsAll(_ dropout: Node) -> Bool {
+    func number(_ index: Int) -> Double? {
+      dropout.inputs.indices.contains(index) ? dropout.inputs[index].flatMap { uniformNumber($0) } : nil
+    }
+    guard dropout.inputs.count > 2, dropout.inputs[2] != nil else { return true }
+    return number(2) == 0 || number(1) == 0
   }
 }
 

@@ -68,6 +68,9 @@ struct ONNXLiftingTests {
     .init("Dropout", opset: 10, ["ratio": .float(0.5)], of: [1, 2], [2], gives: [1, 2], [2]),
     .init(
       "Upsample", opset: 7, ["scales": .floats([1, 2])], of: [1, 2], [1, 2], gives: [1, 1, 2, 2], [1, 4]),
+    .init(
+      "GridSample", opset: 16, inputs: ["x", "x"], ["mode": .string("bilinear")], of: [-1, 0], [1, 1, 1, 2],
+      gives: [-0.5], [1, 1, 1, 1]),
     .init("FastGelu", opset: 17, domain: "com.microsoft", of: [0], [1], gives: [0], [1]),
     .init("QuickGelu", opset: 17, domain: "com.microsoft", of: [1], [1], gives: [0.845796], [1]),
     .init(

@@ -74,6 +74,11 @@ extension ONNXLiftingRule {
       if node.input(1) == nil { node.attributes["num_outputs"] = .integer(node.outputCount) }
       return nil
     },
+    ONNXLiftingRule("GridSample", before: 20) { node, _ in
+      let names = ["bilinear": "linear", "bicubic": "cubic"]
+      if let mode = try node.string("mode") { node.attributes["mode"] = .string(names[mode] ?? mode) }
+      return nil
+    },
     ONNXLiftingRule("GroupNormalization", before: 21) { node, graph in
       try liftGroupNormalization(&node, in: &graph)
     },

@@ -90,7 +90,13 @@ extension LiftingRules {
 
   private static func interpolate(_ lifting: inout Lifting) throws -> [Value] {
     let isNew = (lifting.layer.version ?? 0) >= 11
-    let modes = ["nearest": "nearest", "linear_onnx": "linear", "cubic": "cubic"]
+    let modes = [
+      "nearest": "nearest", "linear_onnx": "linear", "cubic": "cubic", "bilinear_pillow": "linear",
+      "bicubic_pillow": "cubic",
+    ]
+    // As Pillow does it, whatever other attributes say: smoothed where the result is smaller, with what lies outside left out.
+    let isPillow = try lifting.attribute("mode", "").hasSuffix("_pillow")
+    let isSmoothed = try lifting.attribute("antialias", false)
     let nearest = try lifting.attribute("nearest_mode", "round_prefer_floor")
     guard (lifting.layer.version ?? 0) >= 4, let mode = modes[try lifting.attribute("mode")], nearest != "simple",
       try lifting.attribute("pads_begin", [0]).allSatisfy({ $0 == 0 }),
@@ -102,8 +108,13 @@ extension LiftingRules {
       "mode": .string(mode), "nearest_mode": .string(nearest),
       "coordinate_transformation_mode": .string(try lifting.attribute("coordinate_transformation_mode", "half_pixel")),
       "cubic_coeff_a": .float(try lifting.attribute("cube_coeff", -0.75)),
-      "antialias": .boolean(try lifting.attribute("antialias", false)),
+      "antialias": .boolean(isPillow || isSmoothed),
+      "exclude_outside": .boolean(isPillow),
     ]
+    if isPillow {
+      attributes["coordinate_transformation_mode"] = .string("half_pixel")
+      attributes["cubic_coeff_a"] = .float(-0.5)
+    }
     if lifting.inputs.count > axesInput { attributes["axes"] = .integers(try lifting.integers(axesInput)) }
     let scales = usesScales ? try lifting.input(isNew ? 1 : 2) : nil
     let sizes = usesScales ? nil : try lifting.indices(1)
@@ -139,6 +150,11 @@ extension Lifting {
     let bins = try integers(1)
     try require(bins.count == sizes.count - 2, "\(bins.count) sizes for \(sizes.count - 2) spatial axes")
     for (axis, count) in zip(sizes.indices.dropFirst(2), bins) {
+      if count == 1 {
+        // One bin is the whole axis, however long that is in a run.
+        value = try add(reduction, [value, try constant([axis])], ["keepdims": .boolean(true)])
+        continue
+      }
       guard let size = sizes[axis].constant, (1...4096).contains(count), (1...(1 << 32)).contains(size) else {
         throw Unliftable()
       }

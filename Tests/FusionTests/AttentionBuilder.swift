@@ -2,90 +2,10 @@ import GraphIR
 import Operations
 import Tensors
 
-/// One way to spell attention, as choices that can be combined freely.
-struct AttentionSpelling: CustomStringConvertible {
-  enum Layout: String, CaseIterable { case heads, folded, single, grouped, groupedBroadcast, multiQuery, einsum }
-  enum Scale: String, CaseIterable {
-    case none, divided, multiplied, commuted, onQuery, onKey, split, threeTimes, perHead
-  }
-  enum Mask: String, CaseIterable {
-    case none, added, commutedAdd, addedTwice, subtracted, matrix, keep, hide, keepLowest, keepThenAdd, scalar, clamped
-    case causal, causalLowest, causalAdded, causalAndPadding, lowerRight, window, clipped, addedByOneSum
-  }
-  enum Normalization: String, CaseIterable { case softmax, logarithm, logSumExp, quotient, reciprocal, unshifted }
-  enum Columns: String, CaseIterable { case whole, sink, segments }
-  enum Keys: String, CaseIterable { case swapped, permuted }
-  enum Weights: String, CaseIterable {
-    case plain, identity, dropout, guarded, guardedByEquality, headMask, scaled, kept, keptRows
-  }
-  enum Order: String, CaseIterable { case rows, transposed }
-  enum Flaw: String, CaseIterable {
-    case none, scoresRead, weightsRead, otherAxis, gated, softcapAfterMask, keptByOther, misplacedSink, sinkOfQueries
-    case droppedSegment
-  }
-
-  var layout: Layout
-  var scale: Scale
-  var mask: Mask
-  var keys: Keys
-  var weights: Weights
-  var order: Order
-  var softcap: Bool
-  var dynamic: Bool
-  var normalization: Normalization
-  var columns: Columns
-  var flaw: Flaw
-
-  init(_ generator: inout some RandomNumberGenerator, flawed: Bool = false) {
-    layout = Layout.allCases.randomElement(using: &generator) ?? .heads
-    scale = Scale.allCases.randomElement(using: &generator) ?? .none
-    mask = Mask.allCases.randomElement(using: &generator) ?? .none
-    keys = Keys.allCases.randomElement(using: &generator) ?? .swapped
-    weights = Weights.allCases.randomElement(using: &generator) ?? .plain
-    order = Order.allCases.randomElement(using: &generator) ?? .rows
-    softcap = Int.random(in: 0..<4, using: &generator) == 0
-    dynamic = Bool.random(using: &generator)
-    normalization = Normalization.allCases.randomElement(using: &generator) ?? .softmax
-    columns = Bool.random(using: &generator) ? .whole : Columns.allCases.randomElement(using: &generator) ?? .whole
-    flaw = flawed ? Flaw.allCases.dropFirst().randomElement(using: &generator) ?? .none : .none
-    if layout == .einsum || layout == .groupedBroadcast { order = .rows }
-    if flaw == .softcapAfterMask {
-      softcap = false
-      if mask == .none { mask = .added }
-    }
-    if flaw == .otherAxis { order = .rows }
-    switch flaw {
-    case .misplacedSink, .sinkOfQueries: columns = .sink
-    case .droppedSegment: (columns, layout) = (.segments, layout == .einsum ? .heads : layout)
-    default: break
-    }
-    if flaw == .otherAxis || layout == .einsum && columns == .segments { columns = .whole }
-    if columns != .whole { order = .rows }
-    if columns == .segments { dynamic = false }
-    if weights == .kept { mask = .keep }
-    // The sums of exponentials of themselves vanish where a row is masked by sums.
-    switch mask {
-    case .none, .keep, .hide, .keepLowest, .scalar, .causal, .causalLowest, .window: break
-    default: if normalization == .unshifted { normalization = .softmax }
-    }
-    // The logarithm of a sum loses its digits beside scores as low as finite masks.
-    switch mask {
-    case .none, .keep, .scalar, .causal, .window, .causalAndPadding, .lowerRight: break
-    default: if normalization == .logSumExp { normalization = .softmax }
-    }
-    // A sink of a row that sees nothing takes all its weight.
-    if normalization == .unshifted && columns == .sink { normalization = .softmax }
-  }
-
-  var description: String {
-    "\(layout) scale:\(scale) mask:\(mask) keys:\(keys) weights:\(weights) order:\(order) softcap:\(softcap) normalization:\(normalization) columns:\(columns) dynamic:\(dynamic) flaw:\(flaw)"
-  }
-}
-
 /// Builds the graph of a spelling: inputs q, k, v as the layout has them, mask inputs as needed, output y.
 struct AttentionBuilder {
   let spelling: AttentionSpelling
-  private(set) var graph = Graph(name: "attention")
+  var graph = Graph(name: "attention")
   private let batch = 2
   private let heads = 4
   private let queries = 5
@@ -100,6 +20,9 @@ struct AttentionBuilder {
     try build()
   }
 
+  /// The type of all numbers.
+  var element: ElementType { spelling.isWide ? .float64 : .float32 }
+
   private var keyHeads: Int {
     switch spelling.layout {
     case .grouped, .groupedBroadcast: 2
@@ -109,20 +32,27 @@ struct AttentionBuilder {
   }
 
   private mutating func input(
-    _ name: String, _ sizes: [Int], _ symbols: [String?], _ element: ElementType = .float32
+    _ name: String, _ sizes: [Int], _ symbols: [String?], _ element: ElementType? = nil
   ) throws -> Value {
     shapes[name] = sizes
     let dimensions = zip(sizes, symbols).map { size, symbol in
       spelling.dynamic ? symbol.map { Dimension(symbol: $0) } ?? Dimension(size) : Dimension(size)
     }
-    return try graph.addInput([name], TensorType(element, Shape(dimensions)))
+    return try graph.addInput([name], TensorType(element ?? self.element, Shape(dimensions)))
   }
 
-  private mutating func op(_ operation: any GraphOperation, _ inputs: Value...) throws -> Value {
+  mutating func op(_ operation: any GraphOperation, _ inputs: Value...) throws -> Value {
     try graph.insert(operation, inputs)
   }
 
-  private mutating func number(_ value: Float) throws -> Value { try graph.addConstant(Tensor(scalar: value)) }
+  mutating func number(_ value: Double) throws -> Value {
+    try graph.addConstant(Tensor(doubles: [value], element: element, shape: []))
+  }
+
+  /// The lowest number of the type.
+  private mutating func lowest() throws -> Value {
+    try number(spelling.isWide ? -Double.greatestFiniteMagnitude : -Double(Float.greatestFiniteMagnitude))
+  }
 
   private mutating func integers(_ values: [Int]) throws -> Value {
     try graph.addConstant(try Tensor(integers: values, shape: [values.count]))
@@ -134,7 +64,7 @@ struct AttentionBuilder {
     return try op(operation, value)
   }
 
-  private mutating func times(_ value: Value, _ factor: Float) throws -> Value { try op(Mul(), value, number(factor)) }
+  private mutating func times(_ value: Value, _ factor: Double) throws -> Value { try op(Mul(), value, number(factor)) }
 
   /// Query, transposed key and value as the first product takes them, and the rank of the scores.
   private mutating func operands() throws -> (query: Value, key: Value, value: Value) {
@@ -191,7 +121,7 @@ struct AttentionBuilder {
   }
 
   /// A mask of a shape that broadcasts to the scores; `perBatch` where the layout has a batch dimension of its own.
-  private mutating func maskInput(_ name: String, _ element: ElementType, perBatch: Bool = true) throws -> Value {
+  mutating func maskInput(_ name: String, _ element: ElementType, perBatch: Bool = true) throws -> Value {
     var sizes = Array(repeating: 1, count: scoreRank - 2)
     var symbols = [String?](repeating: nil, count: scoreRank - 2)
     if perBatch, scoreRank > 2 {
@@ -201,7 +131,7 @@ struct AttentionBuilder {
     return try input(name, sizes + [queries, keyCount], symbols + ["sq", "sk"], element)
   }
 
-  private mutating func oriented(_ mask: Value) throws -> Value {
+  mutating func oriented(_ mask: Value) throws -> Value {
     guard spelling.order == .transposed else { return mask }
     return try swapLast(mask, rank: graph.info(of: mask).rank ?? 2)
   }
@@ -210,33 +140,33 @@ struct AttentionBuilder {
     try transpose(value, Array(0..<(rank - 2)) + [rank - 1, rank - 2])
   }
 
-  private mutating func masked(_ scores: Value) throws -> Value {
+  private mutating func masked(_ scores: Value, query: Value) throws -> Value {
     switch spelling.mask {
     case .none: return scores
-    case .added: return try op(Add(), scores, oriented(maskInput("m", .float32)))
-    case .commutedAdd: return try op(Add(), oriented(maskInput("m", .float32)), scores)
+    case .added: return try op(Add(), scores, oriented(maskInput("m", element)))
+    case .commutedAdd: return try op(Add(), oriented(maskInput("m", element)), scores)
     case .addedTwice:
-      let once = try op(Add(), scores, oriented(maskInput("m", .float32)))
-      return try op(Add(), once, oriented(maskInput("m2", .float32, perBatch: false)))
-    case .subtracted: return try op(Sub(), scores, oriented(maskInput("m", .float32)))
+      let once = try op(Add(), scores, oriented(maskInput("m", element)))
+      return try op(Add(), once, oriented(maskInput("m2", element, perBatch: false)))
+    case .subtracted: return try op(Sub(), scores, oriented(maskInput("m", element)))
     case .matrix: return try op(Add(), scores, oriented(input("m", [queries, keyCount], ["sq", "sk"])))
     case .keep:
       let kept = try oriented(maskInput("c", .bool))
       keptMask = kept
       return try op(Where(), kept, scores, number(-.infinity))
     case .hide: return try op(Where(), oriented(maskInput("c", .bool)), number(-1e9), scores)
-    case .keepLowest: return try op(Where(), oriented(maskInput("c", .bool)), scores, number(-.greatestFiniteMagnitude))
+    case .keepLowest: return try op(Where(), oriented(maskInput("c", .bool)), scores, lowest())
     case .keepThenAdd:
-      let kept = try op(Where(), oriented(maskInput("c", .bool)), scores, number(-.greatestFiniteMagnitude))
-      return try op(Add(), kept, oriented(maskInput("m", .float32, perBatch: false)))
+      let kept = try op(Where(), oriented(maskInput("c", .bool)), scores, lowest())
+      return try op(Add(), kept, oriented(maskInput("m", element, perBatch: false)))
     case .scalar: return try op(Add(), scores, number(1.5))
     case .clamped:
-      let added = try op(Add(), scores, oriented(maskInput("m", .float32)))
-      return try op(Max(), added, number(-.greatestFiniteMagnitude))
+      let added = try op(Add(), scores, oriented(maskInput("m", element)))
+      return try op(Max(), added, lowest())
     case .causal: return try op(Where(), sees(scores, ahead: 0), scores, number(-.infinity))
     case .causalLowest:
       let hidden = try op(Not(), sees(scores, ahead: 0))
-      return try op(Where(), hidden, number(-.greatestFiniteMagnitude), scores)
+      return try op(Where(), hidden, lowest(), scores)
     case .causalAdded:
       return try op(Add(), scores, op(Where(), sees(scores, ahead: 0), number(0), number(-.infinity)))
     case .causalAndPadding:
@@ -248,12 +178,26 @@ struct AttentionBuilder {
     case .window:
       let ahead = try op(Not(), op(Less(), distance(scores), integer(-2)))
       return try op(Where(), op(And(), sees(scores, ahead: 1), ahead), scores, number(-.infinity))
+    case .chunked:
+      // As in windows that don't slide: causal within each stretch of three.
+      let parts = try positions(scores).map { try op(Div(), $0, integer(3)) }
+      let same = try op(Equal(), parts[0], parts[1])
+      return try op(Where(), op(And(), same, sees(scores, ahead: 0)), scores, number(-.infinity))
+    case .everySecond:
+      let parts = try positions(scores).map { try op(Mod(), $0, integer(2)) }
+      return try op(Where(), op(Equal(), parts[0], parts[1]), scores, lowest())
+    case .table:
+      // Relative positions: the queries' product with weights, put first.
+      let table = try graph.addConstant(
+        Tensor(
+          doubles: (0..<(size * keyCount)).map { 0.1 * Double($0 % 5) }, element: element, shape: [size, keyCount]))
+      return try op(Add(), op(MatMul(), query, table), scores)
     case .clipped:
-      let added = try op(Add(), scores, oriented(maskInput("m", .float32)))
-      return try op(Clip(), added, number(-.greatestFiniteMagnitude), number(.greatestFiniteMagnitude))
+      let added = try op(Add(), scores, oriented(maskInput("m", element)))
+      return try op(Clip(), added, lowest(), op(Neg(), lowest()))
     case .addedByOneSum:
       return try op(
-        Sum(), oriented(maskInput("m", .float32)), scores, oriented(maskInput("m2", .float32, perBatch: false)))
+        Sum(), oriented(maskInput("m", element)), scores, oriented(maskInput("m2", element, perBatch: false)))
     }
   }
 
@@ -274,13 +218,19 @@ struct AttentionBuilder {
     return try op(Gather(), op(ShapeOf(), scores), integer(isLast ? -1 : -2))
   }
 
-  /// Key position minus query position, in the order of the scores' last two axes.
-  private mutating func distance(_ scores: Value) throws -> Value {
+  /// Positions of queries and of keys, in the order of the scores' last two axes.
+  private mutating func positions(_ scores: Value) throws -> [Value] {
     var positions: [Value] = []
     for (side, axis) in [(Side.queries, spelling.order == .rows ? 1 : 0), (.keys, spelling.order == .rows ? 0 : 1)] {
       let range = try op(NumberRange(), integer(0), length(scores, side), integer(1))
       positions.append(try op(Unsqueeze(), range, integers([axis])))
     }
+    return positions
+  }
+
+  /// Key position minus query position.
+  private mutating func distance(_ scores: Value) throws -> Value {
+    let positions = try positions(scores)
     return try op(Sub(), positions[1], positions[0])
   }
 
@@ -332,6 +282,11 @@ struct AttentionBuilder {
 
   private mutating func build() throws {
     var (query, key, value) = try operands()
+    if spelling.flaw == .linearLayer {
+      key = try graph.addConstant(
+        Tensor(
+          doubles: (0..<(size * keyCount)).map { 0.1 * Double($0 % 7) }, element: element, shape: [size, keyCount]))
+    }
     switch spelling.scale {
     case .onQuery: query = try times(query, 0.3)
     case .onKey: key = try times(key, 0.3)
@@ -352,17 +307,21 @@ struct AttentionBuilder {
       scores = try op(MatMul(), query, key)
     }
     let raw = scores
+    scores = try flawed(scores: scores)
     switch spelling.scale {
     case .divided: scores = try op(Div(), scores, number(2.5))
     case .multiplied, .threeTimes: scores = try times(scores, 0.4)
     case .commuted: scores = try op(Mul(), number(0.4), scores)
+    case .perKey where spelling.order == .rows && spelling.columns == .whole:
+      scores = try op(Mul(), scores, input("perKey", [keyCount], ["sk"]))
+    case .runtime: scores = try op(Div(), scores, input("temperature", [1], [nil]))
     case .perHead
     where spelling.layout != .single && spelling.layout != .folded && spelling.layout != .groupedBroadcast:
       scores = try op(Mul(), scores, input("perHead", [heads, 1, 1], [nil, nil, nil]))
     default: break
     }
     if spelling.softcap { scores = try times(op(Tanh(), times(scores, 0.25)), 4) }
-    scores = try masked(scores)
+    scores = try masked(scores, query: query)
     if spelling.flaw == .softcapAfterMask { scores = try op(Tanh(), scores) }
     let axis = spelling.order == .transposed ? scoreRank - 2 : scoreRank - 1
     var weights =
@@ -384,10 +343,7 @@ struct AttentionBuilder {
       weights = try op(Where(), oriented(input("rows", [queries, 1], ["sq", nil], .bool)), weights, number(0))
     default: break
     }
-    if spelling.flaw == .keptByOther {
-      weights = try op(Where(), oriented(maskInput("by", .bool)), weights, number(0))
-    }
-    if spelling.flaw == .gated { weights = try op(Mul(), weights, oriented(maskInput("by", .float32))) }
+    weights = try flawed(weights: weights)
     var output: Value
     if spelling.layout == .einsum {
       var product = Einsum()
@@ -402,6 +358,9 @@ struct AttentionBuilder {
       if spelling.flaw != .droppedSegment { output = try op(Add(), op(MatMul(), pieces.1, parts.1), output) }
     } else {
       output = try op(MatMul(), weights, value)
+    }
+    if spelling.flaw == .weightsInTwoProducts {
+      graph.addOutput(["z"], try op(MatMul(), weights, op(Neg(), value)))
     }
     if scoreRank == 4, spelling.layout != .einsum { output = try transpose(output, [0, 2, 1, 3]) }
     graph.addOutput(["y"], output)

@@ -1,0 +1,184 @@
+import Fusion
+import GraphIR
+import Rewriting
+import TestSupport
+import Testing
+
+/// What looks like attention and is none, and numbers at the edge of a type's range.
+@Suite struct AttentionBoundariesTests {
+  private let pass = FlashAttentionFusionPass()
+
+  private func decisions(on text: String) throws -> [FusionDecision] {
+    var graph = try Graph(parsing: text)
+    return try FusionPipeline([pass]).run(on: &graph).decisions
+  }
+
+  /// A softmax over experts, slots or features of a linear layer, however its result is used.
+  @Test(arguments: [
+    "%3 = MatMul (%0, %1)", "%2 = Constant : f32[6] = 0.1\n%4 = MatMul (%0, %1)\n%3 = Add (%4, %2)",
+    "%3 = Einsum {equation = \"bsd,de->bse\"} (%0, %1)",
+  ])
+  func aLinearLayerHasNoKeys(scores: String) throws {
+    let text = """
+      graph {
+        %0 = Parameter "x" : f32[b, s, 16]
+        %1 = Constant : f32[16, 6] = 0.1
+        \(scores)
+        %5 = Softmax (%3) : f32[b, s, 6]
+        %6 = Parameter "experts" : f32[b, 6, 16]
+        %7 = MatMul (%5, %6) : f32[b, s, 16]
+        return "y" %7
+      }
+      """
+    let decision = try #require(try decisions(on: text).first)
+    #expect(decision.verdict == .notAttention)
+    #expect(decision.reason?.code == "constant-keys")
+  }
+
+  /// Linear attention: keys are normalised over the sequence, and summed over it before any query is seen.
+  @Test func linearAttentionIsNone() throws {
+    let text = """
+      graph {
+        %0 = Parameter "x" : f32[b, s, 16]
+        %1 = Constant : f32[16, 8] = 0.1
+        %2 = Parameter "v" : f32[b, s, 8]
+        %3 = MatMul (%0, %1) : f32[b, s, 8]
+        %4 = Softmax {axis = 1} (%3) : f32[b, s, 8]
+        %5 = Transpose {perm = [0, 2, 1]} (%4)
+        %6 = MatMul (%5, %2) : f32[b, 8, 8]
+        %7 = Constant : f32[16, 8] = 0.1
+        %8 = MatMul (%0, %7) : f32[b, s, 8]
+        %9 = Softmax (%8) : f32[b, s, 8]
+        %10 = MatMul (%9, %6) : f32[b, s, 8]
+        return "y" %10
+      }
+      """
+    #expect(try decisions(on: text).map(\.verdict) == [.notAttention, .notAttention])
+  }
+
+  /// A table of relative positions times the queries is a bias, whichever operand of the sum it is.
+  @Test(arguments: ["(%5, %7)", "(%7, %5)"])
+  func aProductWithATableIsABias(operands: String) throws {
+    try expectRewrite(
+      pass,
+      """
+      graph {
+        %0 = Parameter "q" : f32[2, 4, 6, 8]
+        %1 = Parameter "k" : f32[2, 4, 6, 8]
+        %2 = Parameter "v" : f32[2, 4, 6, 8]
+        %4 = Transpose {perm = [0, 1, 3, 2]} (%1)
+        %5 = MatMul (%0, %4)
+        %6 = Constant : f32[8, 6] = 0.1
+        %7 = MatMul (%0, %6)
+        %8 = Add \(operands)
+        %9 = Softmax (%8)
+        %10 = MatMul (%9, %2)
+        return "y" %10
+      }
+      """,
+      to: """
+        graph {
+          %0 = Parameter "q" : f32[2, 4, 6, 8]
+          %1 = Parameter "k" : f32[2, 4, 6, 8]
+          %2 = Parameter "v" : f32[2, 4, 6, 8]
+          %3 = Constant : f32[8, 6] = 0.1
+          %4 = MatMul (%0, %3) : f32[2, 4, 6, 6]
+          %5 = FlashAttention (%0, %1, %2, %4) : f32[2, 4, 6, 8]
+          return "y" %5
+        }
+        """)
+  }
+
+  /// Attention of inputs with `steps` between product %5 and second product, which reads %11.
+  private func attention(_ steps: String, element: String = "f32") -> String {
+    """
+    graph {
+      %0 = Parameter "q" : \(element)[2, 4, 6, 8]
+      %1 = Parameter "k" : \(element)[2, 4, 8, 6]
+      %2 = Parameter "v" : \(element)[2, 4, 6, 8]
+      %3 = Parameter "kept" : bool[2, 1, 1, 6]
+      %4 = Parameter "m" : \(element)[2, 1, 1, 6]
+      %5 = MatMul (%0, %1)
+      \(steps)
+      %12 = MatMul (%11, %2)
+      return "y" %12
+    }
+    """
+  }
+
+  /// Where weights are drawn by lot, no two runs are alike.
+  @Test func dropoutInTrainingStays() throws {
+    let steps = """
+      %6 = Softmax (%5)
+      %7 = Constant : f32[] = 0.5
+      %8 = Constant : bool[] = true
+      %11 = Dropout (%6, %7, %8)
+      """
+    let decision = try #require(try decisions(on: attention(steps)).first)
+    #expect(decision.reason?.code == "no-value-product")
+    let inference = steps.replacing("= true", with: "= false")
+    #expect(try decisions(on: attention(inference)).map(\.verdict) == [.fused])
+  }
+
+  /// The lowest number of 32 bits is −∞ in 16: a row that sees nothing is NaN, not the mean of the values.
+  @Test func aCastToASmallerRangeHidesForGood() throws {
+    let steps = """
+      %6 = Constant : f32[] = -3.4e+38
+      %7 = Where (%3, %5, %6)
+      %8 = Cast {to = f16} (%7)
+      %9 = Softmax (%8)
+      %11 = Cast {to = f32} (%9)
+      """
+    try expectRewrite(
+      pass, attention(steps),
+      to: """
+        graph {
+          %0 = Parameter "q" : f32[2, 4, 6, 8]
+          %1 = Parameter "k" : f32[2, 4, 8, 6]
+          %2 = Parameter "v" : f32[2, 4, 6, 8]
+          %3 = Parameter "kept" : bool[2, 1, 1, 6]
+          %4 = Parameter "m" : f32[2, 1, 1, 6]
+          %5 = Transpose {perm = [0, 1, 3, 2]} (%1) : f32[2, 4, 6, 8]
+          %6 = FlashAttention (%0, %5, %2, _, %3) : f32[2, 4, 6, 8]
+          return "y" %6
+        }
+        """)
+  }
+
+  @Test func aBiasIsCutOffByACastToo() throws {
+    let steps = """
+      %6 = Add (%5, %4)
+      %8 = Cast {to = f16} (%6)
+      %9 = Softmax (%8)
+      %11 = Cast {to = f32} (%9)
+      """
+    try expectRewrite(
+      pass, attention(steps),
+      to: """
+        graph {
+          %0 = Parameter "q" : f32[2, 4, 6, 8]
+          %1 = Parameter "k" : f32[2, 4, 8, 6]
+          %2 = Parameter "v" : f32[2, 4, 6, 8]
+          %3 = Parameter "kept" : bool[2, 1, 1, 6]
+          %4 = Parameter "m" : f32[2, 1, 1, 6]
+          %5 = Transpose {perm = [0, 1, 3, 2]} (%1) : f32[2, 4, 6, 8]
+          %6 = Cast {to = f16} (%4) : f16[2, 1, 1, 6]
+          %7 = Cast {to = f32} (%6) : f32[2, 1, 1, 6]
+          %8 = FlashAttention (%0, %5, %2, %7) : f32[2, 4, 6, 8]
+          return "y" %8
+        }
+        """)
+  }
+
+  /// Attention is computed in 32 bits, where the lowest number of 64 is −∞; the fill must stay finite.
+  @Test func aFillOf64BitsStaysFinite() throws {
+    let steps = """
+      %6 = Constant : f64[] = -1.7e+308
+      %7 = Where (%3, %5, %6)
+      %11 = Softmax (%7)
+      """
+    var graph = try Graph(parsing: attention(steps, element: "f64"))
+    _ = try FusionPipeline([pass]).run(on: &graph)
+    #expect(graph.goldenText.contains("maskedScore = -3.4028"))
+  }
+}
