@@ -106,6 +106,28 @@ import Testing
     """
   }
 
+  /// Scores times a table of ones and zeros, plus a low number where that has zeros: causal, in the words of the first GPT.
+  @Test func aMaskByArithmeticIsRead() throws {
+    let table = "[" + (0..<6).map { row in "\((0..<6).map { $0 <= row ? 1.0 : 0.0 })" }.joined(separator: ", ") + "]"
+    let steps = """
+      %6 = Constant : f32[6, 6] = \(table)
+      %7 = Mul (%5, %6)
+      %8 = Constant : f32[] = 1.0
+      %9 = Sub (%8, %6)
+      %10 = Constant : f32[] = -10000.0
+      %13 = Mul (%9, %10)
+      %14 = Add (%7, %13)
+      %11 = Softmax (%14)
+      """
+    let decision = try #require(try decisions(on: attention(steps)).first)
+    #expect(decision.verdict == .fused)
+    #expect(decision.attention?.causal == "upperLeft")
+    #expect(decision.attention?.mask == "none")
+    // Where the table is an input, it may hold other numbers.
+    let unknown = steps.replacing("%6 = Constant : f32[6, 6] = \(table)", with: "%6 = Parameter \"table\" : f32[6, 6]")
+    #expect(try decisions(on: attention(unknown)).first?.reason?.code == "scores-gated")
+  }
+
   /// Where weights are drawn by lot, no two runs are alike.
   @Test func dropoutInTrainingStays() throws {
     let steps = """

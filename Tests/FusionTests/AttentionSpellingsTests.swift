@@ -44,6 +44,42 @@ import Testing
         """)
   }
 
+  /// Scores are made small, so that the largest can be taken off them in 16 bits, and brought back after.
+  @Test func theLargestScoreIsTakenOffWhileScaled() throws {
+    try expectRewrite(
+      pass,
+      """
+      graph {
+        %0 = Parameter "q" : f32[2, 4, 6, 8]
+        %1 = Parameter "k" : f32[2, 4, 8, 6]
+        %2 = Parameter "v" : f32[2, 4, 6, 8]
+        %3 = Parameter "m" : f32[2, 1, 1, 6]
+        %4 = MatMul (%0, %1)
+        %5 = Add (%4, %3)
+        %6 = Constant : f32[] = 32.0
+        %7 = Div (%5, %6)
+        %8 = Constant : i64[1] = [-1]
+        %9 = ReduceMax (%7, %8)
+        %10 = Sub (%7, %9)
+        %11 = Mul (%10, %6)
+        %12 = Softmax (%11)
+        %13 = MatMul (%12, %2)
+        return "y" %13
+      }
+      """,
+      to: """
+        graph {
+          %0 = Parameter "q" : f32[2, 4, 6, 8]
+          %1 = Parameter "k" : f32[2, 4, 8, 6]
+          %2 = Parameter "v" : f32[2, 4, 6, 8]
+          %3 = Parameter "m" : f32[2, 1, 1, 6]
+          %4 = Transpose {perm = [0, 1, 3, 2]} (%1) : f32[2, 4, 6, 8]
+          %5 = FlashAttention (%0, %4, %2, %3) : f32[2, 4, 6, 8]
+          return "y" %5
+        }
+        """)
+  }
+
   /// Attention of inputs, with `mask` between scores %5 and %9, of as many queries as keys.
   private func masked(_ mask: String, weights: String = "%10 = Softmax (%9)\n%11 = Identity (%10)") -> String {
     """

@@ -207,6 +207,10 @@ struct AttentionMatcher {
     for (step, id) in score.steps {
       try form.apply(step, at: graph[id].label, keys: resolvedKeys, queries: queries, axes: axes)
     }
+    if softmax.scale != 1 {
+      let step = ScoreStep.scaled(by: softmax.scale)
+      try form.apply(step, at: graph[softmax.anchor].label, keys: resolvedKeys, queries: queries, axes: axes)
+    }
     if let assumption = softmax.assumption { form.assumptions.append(assumption) }
     if !softmax.isStable { form.assumeExponentialsInRange() }
     var outputForm = OutputForm(of: second)

@@ -78,6 +78,17 @@ struct ScoreWalk {
       axes = before
       return nil
     }
+    if let mask = ArithmeticMask(node, in: graph), let source = labelled(mask.scores, in: scores.labels),
+      let condition = labelled(mask.condition, in: scores.labels)
+    {
+      if var path = path(to: source, depth: depth + 1) {
+        path.steps.append((.masked(by: condition, hidden: false, fill: mask.fill), node.id))
+        path.nodes += mask.nodes
+        for node in mask.nodes { path.labels[Value(node)] = scores.labels }
+        return path
+      }
+      axes = before
+    }
     for (steps, source) in steps(of: node, labels: scores.labels) {
       collapseBroadcastRow(from: scores.labels, to: source)
       if var path = path(to: source, depth: depth + 1) {

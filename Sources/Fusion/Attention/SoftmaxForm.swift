@@ -22,6 +22,8 @@ struct SoftmaxForm {
   private(set) var assumption: String?
   /// A further logit of every row: the scores' shape with size 1 along `axis`.
   private(set) var sink: Value?
+  /// What the scores are multiplied with before they are normalised.
+  private(set) var scale = 1.0
 
   /// The softmax that ends in `node`, if one does and the rank of its input is known.
   init?(endingIn node: Node, in graph: Graph) {
@@ -39,20 +41,29 @@ struct SoftmaxForm {
     }
     row = core.input
     takeShift(in: graph)
-    takeSink(in: graph)
+    if scale == 1 { takeSink(in: graph) }
     takeShift(in: graph)
   }
 
-  /// Leaves out a subtraction of the largest score, which changes no softmax.
+  /// Leaves out a subtraction of the largest score, which changes no softmax, nor does it where a positive number scales the difference.
   private mutating func takeShift(in graph: Graph) {
-    let node = graph[input.node]
+    var node = graph[input.node]
+    var above: [NodeID] = []
+    var factor = 1.0
+    // The scale would be the sink's, too.
+    if sink == nil, let (source, scale) = graph.positiveScale(node) {
+      above = [node.id]
+      factor = scale
+      node = graph[source.node]
+    }
     guard node.operation is Sub, let data = node.inputs[0], let maximum = node.inputs[1],
       let reduction = graph.rowReduction(maximum, as: ReduceMax.self), reduction.source == data,
       reduction.axes == [axis]
     else { return }
     input = data
+    scale *= factor
     isStable = true
-    nodes += reduction.nodes + [node.id]
+    nodes += reduction.nodes + [node.id] + above
   }
 
   /// Takes apart a concatenation of scores and one more column above, where the weights of that column are dropped below.
@@ -205,6 +216,22 @@ extension Graph {
     let kept = sizes.indices.map { axes.contains($0) ? 1 : sizes[$0] }
     guard info(of: value).shape.dimensions == kept else { return nil }
     return (source, axes.sorted(), nodes)
+  }
+
+  /// What `node` multiplies with one positive number, and that number.
+  fileprivate func positiveScale(_ node: Node) -> (source: Value, factor: Double)? {
+    let inputs = node.inputs.compactMap { $0 }
+    guard inputs.count == 2 else { return nil }
+    var result: (source: Value, factor: Double)?
+    switch node.operation {
+    case is Mul:
+      result =
+        info(of: inputs[1]).scalar.map { (inputs[0], $0) } ?? info(of: inputs[0]).scalar.map { (inputs[1], $0) }
+    case is Div: result = info(of: inputs[1]).scalar.map { (inputs[0], 1 / $0) }
+    default: break
+    }
+    guard let result, result.factor > 0, result.factor.isFinite, uses(of: result.source).count == 1 else { return nil }
+    return result
   }
 
   /// What `value` is a conversion of, from one floating-point type to another.

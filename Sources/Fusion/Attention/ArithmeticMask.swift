@@ -1,0 +1,76 @@
+import GraphIR
+import Operations
+import Tensors
+
+/// A mask put on by arithmetic: s · b + (1 − b) · fill is `where(b, s, fill)` where every b is sure to be 1 or 0.
+struct ArithmeticMask {
+  let scores: Value
+  let condition: Value
+  let fill: Double
+  /// The product and the sum.
+  let nodes: [NodeID]
+
+  init?(_ node: Node, in graph: Graph) {
+    let inputs = node.inputs.compactMap { $0 }
+    guard inputs.count == 2, node.operation is Add || node.operation is Sub else { return nil }
+    let isSum = node.operation is Add
+    for (product, other) in [(inputs[0], inputs[1])] + (isSum ? [(inputs[1], inputs[0])] : []) {
+      let factors = graph[product.node].inputs.compactMap { $0 }
+      guard graph[product.node].operation is Mul, factors.count == 2 else { continue }
+      for (scores, condition) in [(factors[0], factors[1]), (factors[1], factors[0])] {
+        guard let line = graph.line(other, of: condition), line.atOne == 0, line.atZero.isFinite,
+          graph.isZeroOrOne(condition)
+        else { continue }
+        (self.scores, self.condition, fill) = (scores, condition, isSum ? line.atZero : -line.atZero)
+        nodes = [product.node, node.id]
+        return
+      }
+    }
+    return nil
+  }
+}
+
+extension Graph {
+  /// What `value` is where `variable` is 0 and where it is 1, if it depends on that alone, element by element.
+  fileprivate func line(_ value: Value, of variable: Value, depth: Int = 0) -> (atZero: Double, atOne: Double)? {
+    if value == variable { return (0, 1) }
+    let node = self[value.node]
+    let inputs = node.inputs.compactMap { $0 }
+    guard depth < 8 else { return nil }
+    func inner(_ index: Int) -> (atZero: Double, atOne: Double)? { line(inputs[index], of: variable, depth: depth + 1) }
+    func number(_ index: Int) -> Double? { info(of: inputs[index]).scalar }
+    switch node.operation {
+    case is Neg where inputs.count == 1: return inner(0).map { (-$0.atZero, -$0.atOne) }
+    case is Mul where inputs.count == 2:
+      guard let factor = number(0) ?? number(1), let line = inner(number(0) == nil ? 0 : 1) else { return nil }
+      return (line.atZero * factor, line.atOne * factor)
+    case is Add where inputs.count == 2:
+      guard let term = number(0) ?? number(1), let line = inner(number(0) == nil ? 0 : 1) else { return nil }
+      return (line.atZero + term, line.atOne + term)
+    case is Sub where inputs.count == 2:
+      if let term = number(0) { return inner(1).map { (term - $0.atZero, term - $0.atOne) } }
+      return number(1).flatMap { term in inner(0).map { ($0.atZero - term, $0.atOne - term) } }
+    default: return nil
+    }
+  }
+
+  /// Whether no element of `value` can be another number than 0 or 1.
+  fileprivate func isZeroOrOne(_ value: Value) -> Bool {
+    var value = value
+    for _ in 0..<16 {
+      let info = info(of: value)
+      if info.element == .bool { return true }
+      if let constant = info.constant {
+        return constant.count <= 1 << 22 && (try? constant.doubles().allSatisfy { $0 == 0 || $0 == 1 }) ?? false
+      }
+      let node = self[value.node]
+      switch node.operation {
+      case is Slice, is Trilu: break
+      default: guard ShapeStep.source(of: node) != nil else { return false }
+      }
+      guard let source = node.inputs.first.flatMap({ $0 }) else { return false }
+      value = source
+    }
+    return false
+  }
+}
