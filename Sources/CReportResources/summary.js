@@ -38,7 +38,7 @@ const Summary = (() => {
     }
     const costs = report.decisions.map(decision => decision.cost).filter(cost => cost?.bytes_unfused != null);
     const sum = key => costs.reduce((total, cost) => total + cost[key], 0);
-    const attentions = report.decisions.filter(decision => decision.attention || decision.verdict === "declined");
+    const attentions = report.decisions.filter(decision => decision.attention || (decision.pass === report.attentionPass && decision.verdict === "declined"));
     const unfused = attentions.filter(decision => decision.verdict === "declined").length;
     const result = [];
     if (attentions.length) {
@@ -53,7 +53,7 @@ const Summary = (() => {
   function lead(report) {
     const profile = report.profile;
     if (!profile) {
-      const isOpen = report.decisions.some(decision => decision.verdict === "fused" && decision.cost?.bytes_unfused == null);
+      const isOpen = report.decisions.some(decision => decision.pass === report.attentionPass && decision.verdict === "fused" && decision.cost?.bytes_unfused == null);
       return isOpen ? ["The model leaves sizes open: ", make("code", {}, "flashfuse profile"), " runs it and measures what fusion saves."] : [];
     }
     const largest = Math.max(...profile.outputs.map(output => Number(output.relativeError)));

@@ -53,6 +53,24 @@ extension Graph {
     for index in slots.indices[mark...] where slots[index]?.origin == Origin.none { slots[index]?.origin = origin }
   }
 
+  /// Names the nodes that were added since `mark` to stand for `node`: the one that gives `result` takes its name and origin, the
+  /// others are named after it.
+  ///
+  /// - Returns: those nodes.
+  package mutating func nameParts(since mark: Int, of node: Node, result: Value?) -> [NodeID] {
+    let added = slots.indices[mark...].filter { slots[$0] != nil }
+    for index in added {
+      if index == result?.node.index {
+        slots[index]?.name = node.name
+        slots[index]?.origin = node.origin
+      } else if let operation = slots[index]?.operation {
+        if !node.name.isEmpty { slots[index]?.name = "\(node.name)/\(OperationDescriptor.of(operation).name)" }
+        slots[index]?.origin = Origin(passes: node.origin.passes)
+      }
+    }
+    return added.map { NodeID($0) }
+  }
+
   /// Adds an input that answers to `names`.
   @discardableResult
   public mutating func addInput(_ names: [String], _ type: TensorType, origin: Origin = .none) throws -> Value {

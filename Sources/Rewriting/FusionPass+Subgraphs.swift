@@ -35,7 +35,7 @@ extension FusionDecision {
 
 extension String {
   /// The name, or with a number behind it where it is taken.
-  fileprivate func made(uniqueIn taken: inout Set<String>) -> String {
+  func made(uniqueIn taken: inout Set<String>) -> String {
     var candidate = self
     var number = 1
     while !taken.insert(candidate).inserted {

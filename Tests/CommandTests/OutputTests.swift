@@ -99,6 +99,7 @@ import Testing
       (log["passes"] as? [[String: Any]])?.first { $0["name"] as? String == "FlashAttentionFusionPass" })
     #expect(pass["matched"] as? Int == 2 && pass["fused"] as? Int == 2)
     let decisions = try #require(log["decisions"] as? [[String: Any]])
+      .filter { $0["pass"] as? String == "FlashAttentionFusionPass" }
     #expect(decisions.count == 2)
     for decision in decisions {
       #expect(

@@ -88,7 +88,30 @@ import Testing
     Case(operation: RMSNormalization(), shapes: [[7, 100], [100]]),
   ]
 
-  @Test(arguments: matMul + gemm + softmax + convolutions + elementwise + normalizations)
+  static let fused: [Case] =
+    [
+      Case(operation: RotaryPosition(), shapes: [[2, 3, 5, 8], [2, 1, 5, 8], [5, 8]]),
+      Case(operation: RotaryPosition(interleaved: true), shapes: [[2, 3, 5, 8], [5, 8], [2, 1, 5, 8]]),
+      Case(operation: RotaryPosition(), shapes: [[700, 6], [6], [700, 6]]),
+      Case(operation: RotaryPosition(), shapes: [[4, 6], [4, 1], [1]]),
+      Case(operation: RotaryPosition(), shapes: [[4, 6], [6], [6]], element: .float64),
+      Case(operation: linear(.swish, transposed: true), shapes: [[9, 20], [30, 20], [30]]),
+    ]
+    + MatMulBiasActivation.Activation.allCases.flatMap { activation in
+      [ElementType.float32, .float64].map {
+        Case(operation: linear(activation), shapes: [[2, 7, 20], [20, 30], [1, 30]], element: $0)
+      }
+    }
+
+  static func linear(
+    _ activation: MatMulBiasActivation.Activation, transposed: Bool = false
+  ) -> MatMulBiasActivation {
+    var operation = MatMulBiasActivation()
+    (operation.activation, operation.transposesRight, operation.alpha) = (activation, transposed, 1.5)
+    return operation
+  }
+
+  @Test(arguments: matMul + gemm + softmax + convolutions + elementwise + normalizations + fused)
   func agreesWithTheDefinition(_ test: Case) throws {
     let inputs = try test.shapes.enumerated().map { index, shape in
       try Tensor.random(shape, test.element, seed: UInt64(index + 1), scale: test.scale)

@@ -42,6 +42,19 @@ import Testing
     try graph.addConstant(.random(shape, seed: seed))
   }
 
+  @Test func whatFollowsAFusedProductIsDoneWithIt() throws {
+    var graph = Graph()
+    let x = try graph.addInput(["x"], TensorType(.float32, [2, 30, 40]))
+    let residual = try graph.addInput(["residual"], TensorType(.float32, [2, 30, 50]))
+    var operation = MatMulBiasActivation()
+    operation.activation = .gelu
+    let product = try graph.insert(
+      operation,
+      [x, Self.weights([40, 50], in: &graph, seed: 7), Self.weights([50], in: &graph, seed: 8)])
+    graph.addOutput(["y"], try graph.insert(Add(), [residual, product]))
+    try Self.check(graph, steps: ["MatMulBiasActivation"])
+  }
+
   /// x·W + b, the error function's GELU in its parts, and a residual.
   @Test func aChainAfterAProductIsOneStep() throws {
     var graph = Graph()

@@ -12,7 +12,7 @@ struct OpenVINOSource: ModelSource {
   var format: String { "openvino" }
 
   func write(_ rewritten: Graph, of original: Graph, to path: String, options: WriteOptions) throws {
-    let rewrite = try IRRewrite(source: graph, original: original, rewritten: rewritten).withAttentionInForm()
+    let rewrite = try IRRewrite(source: graph, original: original, rewritten: rewritten).lowered()
     let writer = try IRWriter(text, rewrite, weightsEnd: weights?.byteCount ?? 0)
     var output = AtomicOutput()
     do {

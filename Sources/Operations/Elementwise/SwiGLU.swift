@@ -20,3 +20,10 @@ public struct SwiGLU: GraphOperation {
     return [try Mul().evaluate(gate, try inputs[1])]
   }
 }
+
+extension SwiGLU: CompositeOperation {
+  public func decompose(_ inputs: [Value?], in graph: inout Graph) throws -> [Value] {
+    let gate = try graph.insert(Swish(alpha: alpha), [required(inputs, 0)])
+    return [try graph.insert(Mul(), [gate, required(inputs, 1)])]
+  }
+}

@@ -13,3 +13,11 @@ public struct Swish: UnaryRealOperation {
 
   func apply<Number: RealArithmetic>(_ value: Number) -> Number { value * logistic(Number(alpha) * value) }
 }
+
+extension Swish: CompositeOperation {
+  public func decompose(_ inputs: [Value?], in graph: inout Graph) throws -> [Value] {
+    let x = try required(inputs, 0)
+    let scaled = alpha == 1 ? x : try graph.insert(Mul(), [x, graph.insertNumber(alpha, like: x)])
+    return [try graph.insert(Mul(), [x, graph.insert(Sigmoid(), [scaled])])]
+  }
+}

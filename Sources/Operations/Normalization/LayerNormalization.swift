@@ -47,6 +47,24 @@ public struct LayerNormalization: GraphOperation {
   }
 }
 
+extension LayerNormalization: CompositeOperation {
+  public func decompose(_ inputs: [Value?], in graph: inout Graph) throws -> [Value] {
+    let input = try required(inputs, 0)
+    let element = graph.type(of: input).element
+    let count = try graph.axisCount(of: input, from: axis)
+    let x = try graph.insertCast(input, to: element == .float64 ? .float64 : .float32)
+    let mean = try graph.insertMean(x, overLast: count)
+    let distance = try graph.insert(Sub(), [x, mean])
+    let variance = try graph.insertMean(graph.insert(Mul(), [distance, distance]), overLast: count)
+    let sum = try graph.insert(Add(), [variance, graph.insertNumber(epsilon, like: x)])
+    let deviation = try graph.insert(Sqrt(), [sum])
+    var result = try graph.insertCast(graph.insert(Div(), [distance, deviation]), to: element)
+    result = try graph.insert(Mul(), [result, required(inputs, 1)])
+    if inputs.count > 2, let bias = inputs[2] { result = try graph.insert(Add(), [result, bias]) }
+    return [result, mean, try graph.insert(Reciprocal(), [deviation])]
+  }
+}
+
 /// Consecutive groups of elements brought to mean 0 and variance 1, with their means and inverse deviations.
 ///
 /// A group of 16-bit floats is computed, and its statistics are returned, in 32 bits.

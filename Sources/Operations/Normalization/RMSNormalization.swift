@@ -30,3 +30,16 @@ public struct RMSNormalization: GraphOperation {
     return [try scaledAndShifted(try rows.dispatch(on: input.element).result, by: try inputs[1], nil)]
   }
 }
+
+extension RMSNormalization: CompositeOperation {
+  public func decompose(_ inputs: [Value?], in graph: inout Graph) throws -> [Value] {
+    let input = try required(inputs, 0)
+    let element = graph.type(of: input).element
+    let x = try graph.insertCast(input, to: element == .float64 ? .float64 : .float32)
+    let mean = try graph.insertMean(
+      graph.insert(Mul(), [x, x]), overLast: graph.axisCount(of: input, from: axis))
+    let sum = try graph.insert(Add(), [mean, graph.insertNumber(epsilon, like: x)])
+    let result = try graph.insertCast(graph.insert(Div(), [x, graph.insert(Sqrt(), [sum])]), to: element)
+    return [try graph.insert(Mul(), [result, required(inputs, 1)])]
+  }
+}

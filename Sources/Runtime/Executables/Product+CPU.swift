@@ -38,6 +38,25 @@ extension Gemm: ProductOperation {
   }
 }
 
+extension MatMulBiasActivation: ProductOperation {
+  func matrices(_ left: StridedLayout, _ right: StridedLayout) -> (left: StridedLayout, right: StridedLayout)? {
+    guard left.shape.count >= 2, right.shape.count >= 2 else { return nil }
+    return (left, transposesRight ? right.permuted([1, 0]) : right)
+  }
+
+  func finish(_ product: ProgramValue, addend: ProgramValue?, into program: inout ProgramBuilder) -> ProgramValue {
+    let sum = program.add(.add, product, addend)
+    switch activation {
+    case .relu: return program.add(.maximum, sum, program.number(0))
+    case .sigmoid: return program.add(.sigmoid, sum)
+    case .tanh: return program.add(.hyperbolicTangent, sum)
+    case .gelu: return program.add(.gelu, sum)
+    case .tanhGelu: return program.add(.tanhGelu, sum)
+    case .swish: return program.add(.swish, sum, parameter: Float(alpha))
+    }
+  }
+}
+
 /// Products of matrices with what is done to their elements afterwards.
 ///
 /// Its inputs are the left matrices, the right ones unless they are packed, then the operands of the program.

@@ -19,10 +19,8 @@ extension ONNXLiftingRule {
       return [try node.insert("Gelu", [data], ["approximate": .string("tanh")], in: &graph)]
     },
     ONNXLiftingRule("QuickGelu", domain: contrib) { node, graph in
-      let data = try node.required(0)
-      let alpha = try node.scalar(node.number("alpha") ?? 1.702, like: data, in: &graph)
-      let gate = try node.insert("Sigmoid", [node.insert("Mul", [data, alpha], in: &graph)], in: &graph)
-      return [try node.insert("Mul", [data, gate], in: &graph)]
+      let alpha = try node.number("alpha") ?? 1.702
+      return [try node.insert("Swish", [node.required(0)], ["alpha": .float(alpha)], in: &graph)]
     },
     ONNXLiftingRule("SkipLayerNormalization", domain: contrib) { node, graph in
       var sum = try node.insert("Add", [node.required(0), node.required(1)], in: &graph)

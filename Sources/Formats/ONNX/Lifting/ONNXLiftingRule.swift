@@ -38,8 +38,8 @@ struct ONNXLiftingRule: Sendable {
   ///
   /// - Returns: its results where they are built already; nil where `node` now stands for a canonical operation.
   static func apply(to node: inout LiftedNode, in graph: inout Graph) throws -> [Value?]? {
-    if FlashAttentionFunction.isOne(domain: node.domain, name: node.type) {
-      return try FlashAttentionFunction.lift(node, in: &graph)
+    if LocalFunction.isOne(domain: node.domain, name: node.type) {
+      return try LocalFunction.lift(node, in: &graph)
     }
     if node.domain.isEmpty, let moved = MovedAttributes[node.type], node.version < moved.before {
       try moved.lift(&node, in: &graph)

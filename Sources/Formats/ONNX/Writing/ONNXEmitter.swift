@@ -57,6 +57,23 @@ struct ONNXEmitter {
     }
   }
 
+  /// Whether `version` of the standard operator set has the operation of `node` of `graph`; only asked of those with a definition.
+  static func canSpell(_ node: Node, of graph: Graph, version: Int) -> Bool {
+    let spellings = OperationDescriptor.of(node.operation).spellings
+    guard spellings.contains(where: { $0.format == .onnx && $0.since <= version }) else { return false }
+    let axis: Int
+    switch node.operation {
+    case let normalization as LayerNormalization: axis = normalization.axis
+    case let normalization as RMSNormalization: axis = normalization.axis
+    default: return true
+    }
+    // Runtimes want a scale of exactly the axes that are normalised.
+    let operands = node.inputs.map { $0.map { graph.type(of: $0) } }
+    guard let data = operands.first ?? nil, let rank = data.rank, let first = try? normalizedAxis(axis, rank: rank)
+    else { return true }
+    return operands.dropFirst().allSatisfy { $0?.rank == nil || $0?.rank == rank - first }
+  }
+
   /// Adds a call of a model-local function.
   mutating func emitCall(
     _ type: String, domain: String, _ node: Node, attributes: [Onnx_AttributeProto]

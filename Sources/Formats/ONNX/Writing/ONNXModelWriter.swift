@@ -73,10 +73,11 @@ struct ONNXModelWriter {
       } else {
         try emit(owner, node, rewrite, to: &emitter)
       }
-    case is FlashAttention:
-      let domain = try functionDomain(for: node, in: rewrite.rewritten)
+    case let composite as any CompositeOperation
+    where !ONNXEmitter.canSpell(node, of: rewrite.rewritten, version: vocabulary.operatorSets[""] ?? 1):
+      let domain = try functionDomain(for: node, composite, in: rewrite.rewritten)
       try emitter.emitCall(
-        FlashAttentionFunction.name, domain: domain, node, attributes: FlashAttentionFunction.attributes(of: node))
+        OperationDescriptor.of(composite).name, domain: domain, node, attributes: LocalFunction.attributes(of: node))
     default:
       try emitter.emit(node, of: rewrite.rewritten)
     }
@@ -99,20 +100,22 @@ struct ONNXModelWriter {
   }
 
   /// The domain of the function that computes `node`, which is added to `model` where it is not there yet.
-  private mutating func functionDomain(for node: Node, in graph: Graph) throws -> String {
-    var function = try FlashAttentionFunction.definition(
-      of: node, in: graph, version: vocabulary.operatorSets[""] ?? 1)
-    let variants = model.functions.filter { FlashAttentionFunction.isOne(domain: $0.domain, name: $0.name) }
-    for variant in variants {
+  private mutating func functionDomain(
+    for node: Node, _ operation: any CompositeOperation, in graph: Graph
+  ) throws -> String {
+    var function = try LocalFunction.definition(
+      of: node, operation, in: graph, version: vocabulary.operatorSets[""] ?? 1)
+    var taken: Set<String> = []
+    for variant in model.functions where variant.name == function.name {
+      taken.insert(variant.domain)
       function.domain = variant.domain
-      if function == variant { return variant.domain }
+      if LocalFunction.isOne(domain: variant.domain, name: variant.name), function == variant { return variant.domain }
     }
-    let taken = Set(model.functions.map(\.domain))
     var number = 1
-    function.domain = FlashAttentionFunction.domain
+    function.domain = LocalFunction.domain
     while taken.contains(function.domain) {
       number += 1
-      function.domain = "\(FlashAttentionFunction.domain).\(number)"
+      function.domain = "\(LocalFunction.domain).\(number)"
     }
     model.functions.append(function)
     // The first version of the format that has functions.

@@ -91,6 +91,13 @@ struct Lowering {
       spelling.type, version: spelling.since, data: attributes, try required(inputs), node.outputs.map(\.type))
   }
 
+  /// Whether all elements of `value` are known to be 1, so that nothing need be multiplied with it.
+  func isOnes(_ value: Value?) -> Bool {
+    guard let constant = value.flatMap({ graph.info(of: $0).constant }), constant.count <= ValueInfo.contentsLimit
+    else { return false }
+    return (try? constant.doubles().allSatisfy { $0 == 1 }) ?? false
+  }
+
   /// Inputs of which none may be left out.
   func required(_ inputs: [LayerOutput?]) throws -> [LayerOutput] {
     try inputs.map { input in

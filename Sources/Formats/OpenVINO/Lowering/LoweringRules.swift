@@ -9,6 +9,12 @@ enum LoweringRules {
     table.merge(part) { first, _ in first }
   }
 
+  /// Whether OpenVINO has the operation.
+  static func canSay(_ operation: any GraphOperation) -> Bool {
+    let descriptor = OperationDescriptor.of(operation)
+    return all[descriptor.name] != nil || descriptor.spellings.contains { $0.format == .openVINO }
+  }
+
   private static let broadcast = ("auto_broadcast", "numpy")
 
   private static let arithmetic: [String: LoweringRule] = [

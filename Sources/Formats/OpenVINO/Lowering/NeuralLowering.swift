@@ -31,7 +31,8 @@ extension LoweringRules {
       let axes = try lowering.constant(Array(first..<rank))
       let attributes = [("eps", String(epsilon)), ("normalize_variance", "true"), ("eps_mode", "INSIDE_SQRT")]
       var result = try lowering.single("MVN", version: 6, data: attributes, [data, axes], data.type)
-      for (type, operand) in zip(["Multiply", "Add"], operands.dropFirst()) {
+      let isScaled = !lowering.isOnes(node.inputs[1])
+      for (type, operand) in zip(["Multiply", "Add"], operands.dropFirst()) where type == "Add" || isScaled {
         result = try lowering.single(type, data: [("auto_broadcast", "numpy")], [result, operand], data.type)
       }
       return [result]

@@ -1,4 +1,5 @@
 import GraphIR
+import Operations
 
 /// A graph of an IR, the model's or one inside a layer, as it was read and as passes left it.
 struct IRRewrite {
@@ -19,18 +20,22 @@ struct IRRewrite {
     }
   }
 
-  /// The same with attention in the form that OpenVINO can say, here and inside.
-  func withAttentionInForm() throws -> IRRewrite {
+  /// The same in operations that OpenVINO has, here and inside.
+  func lowered() throws -> IRRewrite {
     var result = self
     for (owner, graphs) in source.inside where rewritten.contains(owner) {
       let before = original.subgraphs(of: owner)
       try result.rewritten.updateSubgraphs(of: owner) { graph, index in
         guard graphs.indices.contains(index), before.indices.contains(index), graph != before[index] else { return }
-        graph = try IRRewrite(source: graphs[index], original: before[index], rewritten: graph).withAttentionInForm()
+        graph = try IRRewrite(source: graphs[index], original: before[index], rewritten: graph).lowered()
           .rewritten
       }
     }
     try ScaledDotProductAttentionForm.run(on: &result.rewritten, nodes: result.difference.additions)
+    let additions = Set(result.difference.additions)
+    try result.rewritten.decompose { node, _ in
+      !(original.contains(node.id) && !additions.contains(node.id)) && !LoweringRules.canSay(node.operation)
+    }
     return result
   }
 }

@@ -2,42 +2,51 @@ import GraphIR
 import Operations
 import Tensors
 
-/// The model-local function that stands for `FlashAttention` in files: its body is the decomposition, so that it runs anywhere.
-enum FlashAttentionFunction {
+/// Model-local functions that stand for operations that a file can't say otherwise: their bodies are the decompositions, so that they run
+/// anywhere.
+enum LocalFunction {
   static let domain = "flashfuse"
-  static let name = "FlashAttention"
 
-  /// Whether a node of this type is a call of one of the function's variants, each of which has a domain of its own.
+  /// Whether a node of this type is a call of a variant of such a function; each variant has a domain of its own.
   static func isOne(domain: String, name: String) -> Bool {
-    name == self.name && (domain == self.domain || domain.hasPrefix(self.domain + "."))
+    guard domain == self.domain || domain.hasPrefix(self.domain + ".") else { return false }
+    return StandardOperations.registry[name]?.make() is any CompositeOperation
   }
 
   /// What a call stands for.
   static func lift(_ node: LiftedNode, in graph: inout Graph) throws -> [Value?] {
-    let operation = try ONNXOperations.make(name, node.attributes)
+    let operation = try ONNXOperations.make(node.type, node.attributes)
     return [try graph.insert(operation, node.inputs, name: node.name, origin: node.origin)]
   }
 
   /// The function whose calls compute `node` of `graph`, in the given version of the standard operator set, without a domain.
-  static func definition(of node: Node, in graph: Graph, version: Int) throws -> Onnx_FunctionProto {
-    guard let attention = node.operation as? FlashAttention else {
-      throw ModelError.invalid("\(node.label) is no attention")
-    }
+  static func definition(
+    of node: Node, _ operation: any CompositeOperation, in graph: Graph, version: Int
+  ) throws -> Onnx_FunctionProto {
     var body = Graph()
-    let slots = FlashAttention.schema.inputs
+    let descriptor = OperationDescriptor.of(operation)
+    let slots = descriptor.inputs
+    let attention = operation as? FlashAttention
     var names: [Value: String] = [:]
     let inputs: [Value?] = try node.inputs.enumerated().map { index, input in
       guard let input else { return nil }
-      let type = openType(graph.type(of: input), of: slots[index].name, isHeadwise: index < 3)
+      var type = openType(graph.type(of: input), of: slots[index].name, isHeadwise: attention != nil && index < 3)
+      if attention == nil, var dimensions = type.shape.dimensions, !dimensions.isEmpty {
+        // How many features there are is what a body may depend on.
+        dimensions[dimensions.count - 1] = graph.type(of: input).shape.dimensions?.last ?? .unknown
+        type.shape = Shape(dimensions)
+      }
       let value = try body.addInput([slots[index].name], type)
       names[value] = slots[index].name
       return value
     }
     var numbers = ReferredNumbers(isOpen: version >= 12)
-    let result = try attention.decompose(inputs, in: &body, numbers: &numbers)
-    names[result] = "output"
+    let result =
+      try attention?.decompose(inputs, in: &body, numbers: &numbers) ?? operation.decompose(inputs, in: &body)[0]
     body.addOutput(["output"], result)
+    try body.decompose { !ONNXEmitter.canSpell($0, of: $1, version: version) }
     body.removeUnused()
+    names[body.outputs[0].value] = "output"
 
     let vocabulary = ONNXVocabulary(operatorSets: ["": version], usedValueNames: Set(names.values))
     var emitter = ONNXEmitter(vocabulary, names: names)
@@ -46,7 +55,7 @@ enum FlashAttentionFunction {
       try emitter.emit(body[id], of: body)
     }
     var function = Onnx_FunctionProto()
-    function.name = name
+    function.name = descriptor.name
     function.input = slots.prefix(node.inputs.count).map(\.name)
     function.output = ["output"]
     function.attribute = try attributes(of: node).map { $0.name }
@@ -64,7 +73,9 @@ enum FlashAttentionFunction {
     let changed = Set(descriptor.setAttributes(of: node.operation).map(\.name))
     let hasMask = node.inputs.indices.contains(4) && node.inputs[4] != nil
     return try descriptor.attributes.compactMap { attribute in
-      let isAsked = attribute.name == "scale" || (attribute.name == "maskedScore" && hasMask)
+      let isAsked =
+        node.operation is FlashAttention
+        && (attribute.name == "scale" || (attribute.name == "maskedScore" && hasMask))
       guard isAsked || changed.contains(attribute.name) else { return nil }
       return try attribute.read(node.operation).map { try Onnx_AttributeProto(attribute.name, $0) }
     }
