@@ -204,6 +204,127 @@ def cases() -> dict:
         "ScatterUpdate": (ops.scatter_update, [floats(4, 3, 2), numpy.array([2, 0], numpy.int32), floats(4, 2, 2), [1]]),
         "Roll": (ops.roll, [floats(4, 3), [1, -2], [0, 1]]),
         "Round": (lambda x: ops.round(x, "half_away_from_zero"), [numpy.array([-1.5, 0.5, 2.5, 0.3], numpy.float32)]),
+        "RegionYolo": (
+            lambda x: ops.region_yolo(x, 4, 3, 2, True, [], 1, 3, [1.0, 2.0, 3.0, 4.0]), [floats(2, 16, 3, 4)]
+        ),
+        "RegionYolo masked": (
+            lambda x: ops.region_yolo(x, 4, 3, 6, False, [0, 1], 1, 3, [1.0, 2.0, 3.0, 4.0]), [floats(2, 16, 3, 4)]
+        ),
+        "ReorgYolo": (lambda x: ops.reorg_yolo(x, [2]), [floats(1, 8, 4, 6)]),
+        "CTCGreedyDecoder": (
+            lambda *x: ops.ctc_greedy_decoder(*x), [floats(6, 2, 4), numpy.array([[1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 0, 0]], numpy.float32).T.copy()]
+        ),
+        "Inverse": (lambda x: ops.inverse(x), [floats(2, 3, 3)]),
+        "Inverse adjoint": (lambda x: ops.inverse(x, True), [floats(3, 3)]),
+        "ConvertPromoteTypes": (
+            lambda *x: ops.convert_promote_types(*x, True), [floats(2, 3), integers(-4, 5, 3)]
+        ),
+        "Gather batch": (lambda *x: ops.gather(*x, 1), [floats(2, 3, 4, 5), integers(0, 5, 2, 3), [3]]),
+        "Gather batch next": (lambda *x: ops.gather(*x, 1), [floats(2, 3, 4), integers(0, 3, 2, 2), [1]]),
+        "GatherElements": (lambda *x: ops.gather_elements(*x, 1), [floats(2, 3), integers(0, 3, 2, 2)]),
+        "GatherND": (lambda *x: ops.gather_nd(*x, 1), [floats(2, 3, 4), integers(0, 3, 2, 1)]),
+        "Interpolate linear": (
+            lambda *x: ops.interpolate(*x[:2], "linear", "sizes", [0], [0], "half_pixel", axes=x[2]), [image, [9, 4], [2, 3]]
+        ),
+        "Interpolate pillow": (
+            lambda *x: ops.interpolate(*x[:2], "bilinear_pillow", "sizes", [0], [0], "half_pixel", axes=x[2]), [image, [4, 9], [2, 3]]
+        ),
+        "Interpolate bicubic pillow": (
+            lambda *x: ops.interpolate(*x[:2], "bicubic_pillow", "sizes", [0], [0], "half_pixel", cube_coeff=-0.5, axes=x[2]),
+            [image, [4, 9], [2, 3]],
+        ),
+        "Interpolate cubic": (
+            lambda *x: ops.interpolate(*x[:2], "cubic", "scales", [0], [0], "half_pixel", axes=x[2]), [image, [1.5, 0.5], [2, 3]]
+        ),
+        "Interpolate nearest": (
+            lambda *x: ops.interpolate(*x[:2], "nearest", "scales", [0], [0], "asymmetric", nearest_mode="floor", axes=x[2]),
+            [image, [2.0, 2.0], [2, 3]],
+        ),
+        "Interpolate padded": (
+            lambda *x: ops.interpolate(*x[:2], "linear_onnx", "sizes", [0, 0, 1, 0], [0, 0, 0, 2], "half_pixel", axes=x[2]),
+            [image, [9, 4], [2, 3]],
+        ),
+        "Convolution": (lambda *x: ops.convolution(*x, [2, 1], [1, 0], [0, 1], [1, 2]), [image, floats(3, 4, 3, 2)]),
+        "Convolution same": (lambda *x: ops.convolution(*x, [2, 2], [0, 0], [0, 0], [1, 1], "same_upper"), [image, floats(3, 4, 3, 2)]),
+        "GroupConvolution": (lambda *x: ops.group_convolution(*x, [1, 1], [0, 0], [0, 0], [1, 1]), [image, floats(2, 3, 2, 3, 3)]),
+        "ConvolutionBackpropData": (
+            lambda *x: ops.convolution_backprop_data(*x, [2, 2], None, [1, 1], [1, 1], [1, 1], "explicit", [1, 0]), [image, floats(4, 3, 3, 3)]
+        ),
+        "GroupConvolutionBackpropData": (
+            lambda *x: ops.group_convolution_backprop_data(*x, [2, 2], None, [0, 0], [1, 1], [1, 1], "explicit", [0, 1]),
+            [image, floats(2, 2, 3, 3, 3)],
+        ),
+        "MaxPool": (
+            lambda x: ops.max_pool(x, [2, 1], [1, 2], [0, 1], [1, 0], [3, 2], "ceil", "explicit"), [image]
+        ),
+        "AvgPool": (lambda x: ops.avg_pool(x, [2, 2], [1, 1], [1, 1], [3, 3], True, "ceil"), [image]),
+        "AvgPool with pads": (lambda x: ops.avg_pool(x, [2, 2], [1, 1], [1, 1], [3, 3], False, "floor"), [image]),
+        "MVN": (lambda *x: ops.mvn(*x, True, 1e-3, "outside_sqrt"), [image, [2, 3]]),
+        "MVN inside": (lambda *x: ops.mvn(*x, True, 1e-3, "inside_sqrt"), [image, [1, 2, 3]]),
+        "BatchNormInference": (
+            lambda *x: ops.batch_norm_inference(*x[:1], *x[1:3], x[3], x[4], 1e-3),
+            [image, floats(4), floats(4), floats(4), numpy.abs(floats(4))],
+        ),
+        "GroupNormalization": (lambda *x: ops.group_normalization(*x, 2, 1e-3), [image, floats(4), floats(4)]),
+        "PRelu": (ops.prelu, [image, floats(4)]),
+        "HardSigmoid": (
+            lambda x: ops.hard_sigmoid(x, numpy.float32(0.3), numpy.float32(0.4)), [image]
+        ),
+        "Elu": (lambda x: ops.elu(x, 0.7), [image]),
+        "Swish": (lambda x: ops.swish(x, numpy.float32(1.3)), [image]),
+        "Mish": (ops.mish, [image]),
+        "HSwish": (ops.hswish, [image]),
+        "HSigmoid": (ops.hsigmoid, [image]),
+        "SoftPlus": (ops.softplus, [image]),
+        "SoftSign": (ops.softsign, [image]),
+        "Gelu tanh": (lambda x: ops.gelu(x, "tanh"), [image]),
+        "Clamp": (lambda x: ops.clamp(x, -0.5, 0.7), [image]),
+        "LogSoftmax": (lambda x: ops.log_softmax(x, 1), [image]),
+        "FloorMod": (ops.floor_mod, [integers(-9, 9, 6), integers(1, 4, 6)]),
+        "FloorMod floats": (ops.floor_mod, [floats(6), floats(6)]),
+        "Mod": (ops.mod, [integers(-9, 9, 6), integers(1, 4, 6)]),
+        "Divide integers": (ops.divide, [integers(-9, 9, 6), integers(1, 4, 6)]),
+        "Power": (ops.power, [numpy.abs(floats(2, 3)), floats(3)]),
+        "SquaredDifference": (ops.squared_difference, [floats(2, 3), floats(3)]),
+        "LogicalXor": (ops.logical_xor, [random.uniform(size=4) < 0.5, random.uniform(size=4) < 0.5]),
+        "ReduceLogicalAnd": (lambda *x: ops.reduce_logical_and(*x, True), [random.uniform(size=(3, 4)) < 0.8, [1]]),
+        "ReduceLogicalOr": (lambda *x: ops.reduce_logical_or(*x, False), [random.uniform(size=(3, 4)) < 0.2, [1]]),
+        "ReduceL1": (lambda *x: ops.reduce_l1(*x, True), [image, [1, -1]]),
+        "ReduceL2": (lambda *x: ops.reduce_l2(*x, False), [image, [1, -1]]),
+        "ReduceProd": (lambda *x: ops.reduce_prod(*x, False), [image, [3]]),
+        "CumSum": (lambda *x: ops.cum_sum(*x, True, True), [floats(3, 4), 1]),
+        "TopK": (lambda x: ops.relu(ops.topk(x, numpy.int32(2), 1, "min", "value").output(0)), [floats(3, 5)]),
+        "NonZero": (lambda x: ops.non_zero(x, "i32"), [integers(0, 2, 3, 4)]),
+        "OneHot": (lambda x: ops.one_hot(x, numpy.int64(4), numpy.float32(2), numpy.float32(-1), 0), [integers(0, 4, 2, 3)]),
+        "ScatterElementsUpdate": (
+            lambda *x: ops.scatter_elements_update(*x, "sum", True), [floats(3, 4), integers(0, 3, 2, 4), floats(2, 4), [0]]
+        ),
+        "ScatterElementsUpdate mean": (
+            lambda *x: ops.scatter_elements_update(*x, "mean", False), [floats(3, 4), integers(0, 3, 2, 4), floats(2, 4), [0]]
+        ),
+        "ScatterElementsUpdate product": (
+            lambda *x: ops.scatter_elements_update(*x, "prod", False), [floats(3, 4), integers(0, 3, 2, 4), floats(2, 4), [0]]
+        ),
+        "ScatterElementsUpdate mean of all": (
+            lambda *x: ops.scatter_elements_update(*x, "mean", True), [floats(3, 4), integers(0, 3, 2, 4), floats(2, 4), [0]]
+        ),
+        "ScatterNDUpdate": (ops.scatter_nd_update, [floats(4, 3), numpy.array([[2], [0]], numpy.int32), floats(2, 3)]),
+        "StridedSlice": (
+            lambda *x: ops.strided_slice(*x, [0, 1, 0], [1, 0, 0], [0, 0, 0], [0, 0, 1], [0, 0, 0]),
+            [floats(4, 6, 5), [1, 4, 2], [3, 0, 3], [1, -2, 1]],
+        ),
+        "Slice": (ops.slice, [floats(4, 6), [5, -1], [0, -4], [-2, -1], [1, 0]]),
+        "VariadicSplit": (lambda *x: ops.variadic_split(*x), [floats(2, 7), [1], [2, -1, 1]]),
+        "Pad reflect": (lambda *x: ops.pad(*x, "reflect"), [floats(3, 4), [1, 2], [0, 1]]),
+        "Pad edge": (lambda *x: ops.pad(*x, "edge"), [floats(3, 4), [1, 2], [0, 1]]),
+        "Pad symmetric": (lambda *x: ops.pad(*x, "symmetric"), [floats(3, 4), [1, 2], [0, 3]]),
+        "Broadcast": (lambda *x: ops.broadcast(*x, broadcast_spec="BIDIRECTIONAL"), [floats(3, 1), [2, 1, 4]]),
+        "Col2Im": (lambda *x: ops.col2im(*x, [2, 1], [1, 1], [0, 1], [1, 0]), [floats(1, 12, 12), [5, 5], [2, 3]]),
+        "ScaledDotProductAttention": (
+            lambda *x: ops.scaled_dot_product_attention(*x, causal=True), [floats(2, 3, 5, 8), floats(2, 3, 5, 8), floats(2, 3, 5, 8)]
+        ),
+        "Tile": (ops.tile, [floats(2, 3), [2, 1, 3]]),
+        "Range": (lambda *x: ops.range(*x, "f32"), [numpy.float32(1), numpy.float32(6), numpy.float32(1.5)]),
     }
 
 

@@ -62,8 +62,10 @@ public final class Session {
   /// The same, telling `observer` of every node that has run.
   package func run(_ inputs: [String: Tensor], observer: (any ExecutionObserver)?) throws -> Result {
     let ordered = try order(inputs)
-    let (outputs, statistics) = try plans.run(
-      ordered, memoryLimit: options.memoryLimit ?? Self.machineMemory, observer: observer)
+    let limit = options.memoryLimit ?? Self.machineMemory
+    let (outputs, statistics) = try AllocationLimit.$byteCount.withValue(limit) {
+      try plans.run(ordered, memoryLimit: limit, observer: observer)
+    }
     return Result(outputs: outputs, statistics: statistics)
   }
 

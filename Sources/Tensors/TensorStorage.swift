@@ -50,6 +50,7 @@ public final class TensorStorage: @unchecked Sendable {
 
   private static func allocate(_ byteCount: Int, alignment: Int = 64) throws -> UnsafeMutableRawPointer {
     guard byteCount >= 0 else { throw ModelError.invalid("a tensor of \(byteCount) bytes") }
+    try AllocationLimit.check(byteCount)
     // One byte at least: a pointer to nothing can't be aligned.
     var pointer: UnsafeMutableRawPointer?
     guard posix_memalign(&pointer, alignment, max(byteCount, 64)) == 0, let pointer else {

@@ -145,6 +145,9 @@ struct ReductionTests {
     #expect(try floats(ReduceMax(), try tensor([1, .nan, 2], 3))[0].isNaN)
     #expect(try floats(ReduceL2(), try tensor([3, 4], 2)) == [5])
     let logarithm = try floats(ReduceLogSumExp(), try tensor([1000, 1000], 2))[0]
+    let whole = Tensor([3, 5, 12] as [Int32])
+    #expect(try evaluate(ReduceLogSum(), whole)[0].values(as: Int32.self) == [2])
+    #expect(try evaluate(ReduceLogSumExp(), whole)[0].values(as: Int32.self) == [12])
     #expect(abs(logarithm - 1000.6931) < 1e-3)
   }
 

@@ -16,6 +16,8 @@ struct ShapeOperationTests {
     #expect(try slice(-3, .max, 1) == [7, 8, 9])
     #expect(try slice(-1, .min, -3) == [9, 6, 3, 0])
     #expect(try slice(8, 2, -2) == [8, 6, 4])
+    #expect(try slice(-100, .min, -2) == [0])
+    #expect(try slice(-100, 3, -1) == [])
     #expect(try slice(-100, 100, 4) == [0, 4, 8])
     #expect(try slice(5, 5, 1) == [])
     #expect(try slice(20, 0, -9) == [9])

@@ -72,6 +72,37 @@ import Testing
     #expect(error.message.contains("memory limit"))
   }
 
+  @Test func `what all rounds give counts against the memory limit`() throws {
+    let session = Session(try loop(), options: .init(threads: 1, memoryLimit: 1 << 16))
+    let error = try #require(throws: ModelError.self) {
+      try session.run(["n": Tensor(scalar: Int64.max), "x": .random([5, 4], seed: 3)])
+    }
+    #expect(error.kind == .unsupported)
+    #expect(error.message.contains("memory limit"))
+  }
+
+  @Test func `sizes that only a run tells are held against the memory limit`() throws {
+    let graph = try Graph(
+      parsing: """
+        graph {
+          %n = Parameter "n" : i64[]
+          %shape = Parameter "shape" : i64[2]
+          %zero = Constant : i64[] = 0
+          %one = Constant : i64[] = 1
+          %numbers = Range "numbers" (%zero, %n, %one)
+          %wide = Expand "wide" (%numbers, %shape)
+          return "wide" %wide
+        }
+        """)
+    let session = Session(graph, options: .init(threads: 1, memoryLimit: 1 << 20))
+    for (count, rows) in [(1 << 40, 1), (1, 1 << 40), (1 << 10, 1 << 10)] {
+      let error = try #require(throws: ModelError.self) {
+        try session.run(["n": Tensor(scalar: Int64(count)), "shape": Tensor([Int64(rows), 1])])
+      }
+      #expect(error.kind == .unsupported, "\(error.message)")
+    }
+  }
+
   @Test func `all of it is promoted to 64 bits`() throws {
     let graph = try loop().promotedToDoublePrecision()
     try graph.verify()

@@ -11,6 +11,9 @@ public protocol SubgraphOperation: GraphOperation {
   /// Where among the node's inputs those begin that all graphs get as they are, as their last inputs.
   var captureOffset: Int { get }
 
+  /// Where among a graph's outputs those begin of which a run keeps the values of all rounds.
+  var stackOffset: Int { get }
+
   /// Tells the graphs what is known of the node's inputs, and returns what follows for its results.
   mutating func bind(_ inputs: Operands<ValueInfo>) throws -> [ValueInfo]
 
@@ -22,6 +25,8 @@ public protocol SubgraphOperation: GraphOperation {
 public typealias SubgraphRun = (_ subgraph: Int, _ inputs: [Tensor?]) throws -> [Tensor]
 
 extension SubgraphOperation {
+  public var stackOffset: Int { .max }
+
   public func infer(_ inputs: Operands<ValueInfo>) throws -> [ValueInfo] {
     var bound = self
     return try bound.bind(inputs)

@@ -29,6 +29,11 @@ public struct Loop: SubgraphOperation {
 
   public var captureOffset: Int { 2 + states }
 
+  public var stackOffset: Int { 1 + states }
+
+  /// More rounds than any model needs: a condition that never fails ends here.
+  private static let roundLimit = 1 << 20
+
   public mutating func bind(_ inputs: Operands<ValueInfo>) throws -> [ValueInfo] {
     try check(inputCount: inputs.count)
     let first = try (2..<2 + states).map { try inputs[$0].type }
@@ -73,6 +78,9 @@ public struct Loop: SubgraphOperation {
     var stacks = body.outputs.dropFirst(1 + states).map { _ in [Tensor]() }
     var round = 0
     while holds && round < limit {
+      guard round < Self.roundLimit else {
+        throw ModelError.unsupported("a loop of more than \(Self.roundLimit) rounds")
+      }
       let results = try run(0, [Tensor(scalar: Int64(round)), isTrue] + values + captured)
       try require(results.count == body.outputs.count, "the body gave \(results.count) results")
       holds = try results[0].condition()

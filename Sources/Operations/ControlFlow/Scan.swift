@@ -37,6 +37,8 @@ public struct Scan: SubgraphOperation {
 
   public var captureOffset: Int { states + scanInputCount }
 
+  public var stackOffset: Int { states }
+
   public mutating func bind(_ inputs: Operands<ValueInfo>) throws -> [ValueInfo] {
     try check(inputCount: inputs.count)
     let first = try (0..<states).map { try inputs[$0].type }

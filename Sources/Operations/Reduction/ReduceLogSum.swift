@@ -24,7 +24,7 @@ public struct ReduceLogSum: GraphOperation {
   }
 
   public func evaluate(_ inputs: Operands<Tensor>) throws -> [Tensor] {
-    try Log().evaluate(Operands([try sum.evaluate(inputs)[0]]))
+    try throughReals(inputs) { try Log().evaluate(Operands([try sum.evaluate($0)[0]])) }
   }
 }
 
@@ -47,8 +47,10 @@ public struct ReduceLogSumExp: GraphOperation {
   }
 
   public func evaluate(_ inputs: Operands<Tensor>) throws -> [Tensor] {
-    let data = try inputs[0]
-    let axes = inputs.optional(1)
+    try throughReals(inputs) { [try logarithm(of: try $0[0], along: $0.optional(1))] }
+  }
+
+  private func logarithm(of data: Tensor, along axes: Tensor?) throws -> Tensor {
     var (greatest, sum) = (ReduceMax(), ReduceSum())
     greatest.keepsAllWithoutAxes = keepsAllWithoutAxes
     sum.keepsAllWithoutAxes = keepsAllWithoutAxes
@@ -56,7 +58,7 @@ public struct ReduceLogSumExp: GraphOperation {
     let powers = try Exp().evaluate(Operands([try Sub().evaluate(data, peak)]))[0]
     let logarithm = try Log().evaluate(Operands([try sum.evaluate(Operands([powers, axes]))[0]]))[0]
     let result = try Add().evaluate(logarithm, peak)
-    return [try result.reshaped(to: try infer(inputs.shapes)[0].shape.sizes ?? result.shape)]
+    return try result.reshaped(to: try infer(Operands([data, axes]).shapes)[0].shape.sizes ?? result.shape)
   }
 
   /// An infinite peak counts as 0: the difference from it would be no number.
@@ -65,6 +67,16 @@ public struct ReduceLogSumExp: GraphOperation {
     let zero = try Tensor(doubles: [0], element: peak.element, shape: [])
     return try Where().evaluate(Operands([isInfinite, zero, peak]))[0]
   }
+}
+
+/// What `body` makes of the first input, which is a real number there, in that input's own type.
+private func throughReals(
+  _ inputs: Operands<Tensor>, _ body: (Operands<Tensor>) throws -> [Tensor]
+) throws -> [Tensor] {
+  let data = try inputs[0]
+  guard data.element.isInteger else { return try body(inputs) }
+  let results = try body(Operands([try convert(data, to: .float64), inputs.optional(1)]))
+  return try results.map { try convert($0, to: data.element) }
 }
 
 extension Operands<Tensor> {

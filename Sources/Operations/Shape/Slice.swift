@@ -128,7 +128,8 @@ public struct Slice: GraphOperation {
       let step = min(step, size)
       return first < last ? (first, (last - first - 1) / step + 1, step) : (0, 0, 1)
     }
-    let (first, last) = (clamped(start, -1...(size - 1)), clamped(end, -1...(size - 1)))
+    // A start before the first element is that element, by the standard; for an end it is the place before.
+    let (first, last) = (clamped(start, 0...(size - 1)), clamped(end, -1...(size - 1)))
     let backwards = max(step, -size)
     return first > last ? (first, (first - last - 1) / -backwards + 1, backwards) : (0, 0, 1)
   }

@@ -51,6 +51,7 @@ extension Tensor {
 func zeros(_ shape: [Int]) throws -> [Double] {
   let count = try Tensor.elementCount(of: shape, element: .float64)
   try require(count <= 1 << 31, "\(shape) has too many elements to be computed one by one")
+  try AllocationLimit.check(count * MemoryLayout<Double>.stride)
   return Array(repeating: 0, count: count)
 }
 

@@ -114,12 +114,15 @@ extension ExecutionPlan.Step {
     let outside = meter.live
     let limit = meter.limit
     var inside = RunStatistics()
+    var stacked = 0
     let clock = RunClock()
     let results = try operation.evaluate(Operands(operands)) { subgraph, inputs in
       observer?.roundStart = clock.elapsed
       let (outputs, statistics) = try plans[subgraph].run(
         inputs, memoryLimit: max(limit - outside, 0), observer: observer)
-      inside.activationBytes = max(inside.activationBytes, statistics.activationBytes)
+      stacked += outputs.dropFirst(operation.stackOffset).reduce(0) { $0 + $1.count * $1.element.byteCount }
+      try meter.check(stacked)
+      inside.activationBytes = max(inside.activationBytes, stacked.addingSaturated(statistics.activationBytes))
       inside.scratchBytes = max(inside.scratchBytes, statistics.scratchBytes)
       return outputs
     }

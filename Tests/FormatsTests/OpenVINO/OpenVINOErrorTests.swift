@@ -76,6 +76,9 @@ struct DamagedIR: CustomTestStringConvertible, Sendable {
     ),
     DamagedIR("a cycle", says: "cycle", .scores.with { $0.edges[1] = ExampleIR.edge(3, 1, 2, 1) }),
     DamagedIR("a layer that feeds itself", says: "cycle", .scores.with { $0.edges[2] = ExampleIR.edge(3, 1, 3, 0) }),
+    DamagedIR("a result that is read", says: "gives nothing, but is read") {
+      $0.replacingOccurrences(of: "type=\"SoftMax\"", with: "type=\"Result\"")
+    },
     DamagedIR(
       "two inputs with one name", says: "two inputs of the model",
       .scores.with { $0.layers[1] = ExampleIR.parameter(1, "query", "?,4,8") }),

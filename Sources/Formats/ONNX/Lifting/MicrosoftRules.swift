@@ -96,7 +96,6 @@ extension ONNXLiftingRule {
       else { throw ModelError.unsupported("BiasSoftmax over several axes") }
       return [try node.insert("Softmax", [sum], ["axis": .integer(-1)], in: &graph)]
     },
-    ONNXLiftingRule("RotaryEmbedding", domain: contrib) { node, graph in try rotate(node, in: &graph) },
     ONNXLiftingRule("Trilu", "Range", "Pad", "GatherND", domain: contrib) { node, graph in
       [try node.insert(node.type, node.inputs, node.attributes, in: &graph)]
     },
@@ -155,40 +154,5 @@ extension ONNXLiftingRule {
       ["num_groups": .integer(groups), "epsilon": .float(node.number("epsilon") ?? 1e-5)], in: &graph)
     if try node.integer("activation") ?? 0 != 0 { result = try node.insert("Swish", [result], in: &graph) }
     return try transposed(result, [0, 2, 3, 1])
-  }
-
-  /// The standard's operator with the positions last, and given one by one.
-  private static func rotate(_ node: LiftedNode, in graph: inout Graph) throws -> [Value?] {
-    let (data, table) = (try node.required(0), try node.required(2))
-    guard try node.integer("is_packed_batching") ?? 0 == 0, try node.number("scale") ?? 1 == 1 else {
-      throw ModelError.unsupported("RotaryEmbedding of ragged batches or with a scale")
-    }
-    var attributes = node.attributes.filter { ["interleaved", "num_heads", "rotary_embedding_dim"].contains($0.key) }
-    let dimensions = graph.type(of: data).shape.dimensions
-    guard let dimensions, dimensions.count == 3 || dimensions.count == 4 else {
-      throw ModelError.unsupported("RotaryEmbedding of unknown rank")
-    }
-    if dimensions.count == 3, try node.integer("num_heads") ?? 0 == 0 {
-      guard let features = dimensions[2].constant, let half = graph.type(of: table).shape.dimensions?.last?.constant,
-        half > 0, half < 1 << 32, features % (2 * half) == 0
-      else { throw ModelError.unsupported("RotaryEmbedding of an unknown number of heads") }
-      attributes["num_heads"] = .integer(features / (2 * half))
-    }
-    var positions = try node.required(1)
-    if graph.type(of: positions).rank == 1 {
-      // The first position, from which on they count up.
-      let shape = try node.insert("Shape", [data], in: &graph)
-      func size(_ axis: Int) throws -> Value {
-        try node.insert("Gather", [shape, node.constant([axis], in: &graph)], in: &graph)
-      }
-      let length = try size(dimensions.count == 3 ? 1 : 2)
-      let scalar = try node.insert("Reshape", [length, node.constant([], in: &graph)], in: &graph)
-      let steps = try node.insert(
-        "Range",
-        [graph.addConstant(Tensor(scalar: Int64(0))), scalar, graph.addConstant(Tensor(scalar: Int64(1)))], in: &graph)
-      let target = try node.insert("Concat", [size(0), length], ["axis": .integer(0)], in: &graph)
-      positions = try node.insert("Expand", [node.insert("Add", [positions, steps], in: &graph), target], in: &graph)
-    }
-    return [try node.insert("RotaryEmbedding", [data, table, node.required(3), positions], attributes, in: &graph)]
   }
 }

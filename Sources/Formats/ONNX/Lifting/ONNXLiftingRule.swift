@@ -28,7 +28,9 @@ struct ONNXLiftingRule: Sendable {
   /// Rules by what they apply to, the one for the oldest version first.
   private static let table: [Key: [ONNXLiftingRule]] = {
     var table: [Key: [ONNXLiftingRule]] = [:]
-    for rule in standard + further + microsoft + microsoftProducts + microsoftQuantization + fusedAttention {
+    for rule in standard + further + microsoft + microsoftPositions + microsoftProducts + microsoftQuantization
+      + fusedAttention
+    {
       for type in rule.types { table[Key(domain: rule.domain, type: type), default: []].append(rule) }
     }
     return table.mapValues { rules in rules.sorted { ($0.before ?? .max) < ($1.before ?? .max) } }

@@ -6,7 +6,7 @@ import Tensors
 extension ONNXImporter {
   /// Calls of functions may nest, and so multiply what a small file says.
   private static let depthLimit = 64
-  private static let inlinedNodeLimit = 1_000_000
+  private static let inlinedNodeLimit = 1 << 18
 
   /// The results of the function's body, read in the place of the call.
   mutating func inline(
@@ -86,9 +86,10 @@ extension ONNXImporter {
     return branch
   }
 
-  /// The results of a graph that reads values of the graph around it.
+  /// The first results of a graph that reads values of the graph around it, and `inputs` by their names.
   mutating func inline(
-    _ branch: Onnx_GraphProto, of node: Onnx_NodeProto, source: SourceNode, from outer: ONNXScope
+    _ branch: Onnx_GraphProto, of node: Onnx_NodeProto, source: SourceNode, from outer: ONNXScope, resultCount: Int,
+    inputs: [String: Value] = [:]
   ) throws -> [Value?] {
     var scope = ONNXScope(
       operatorSets: outer.operatorSets, types: try types(of: branch.valueInfo + branch.output),
@@ -96,13 +97,14 @@ extension ONNXImporter {
         source: source, arguments: outer.call?.arguments ?? [:], depth: (outer.call?.depth ?? 0) + 1),
       isInFile: false)
     for name in branch.freeNames() { scope.values[name] = outer.values[name] ?? .some(nil) }
+    for (name, value) in inputs { scope.values[name] = value }
     for initializer in branch.initializer {
       guard let tensor = try tensors.decode(initializer) else { continue }
       let origin = Origin(sources: [source])
       try define(initializer.name, graph.addConstant(tensor, name: initializer.name, origin: origin), in: &scope)
     }
     try addBody(branch.node, to: &scope)
-    return try results(branch.output.prefix(node.output.count).map(\.name), in: scope)
+    return try results(branch.output.prefix(resultCount).map(\.name), in: scope)
   }
 
   private mutating func addBody(_ nodes: [Onnx_NodeProto], to scope: inout ONNXScope) throws {

@@ -24,7 +24,10 @@ extension ONNXImporter {
       formals = Loop.round(condition: inputs[1].map { graph.info(of: $0) }) + states
       operation = Loop(body: Graph(), states: states.count)
     default:
-      guard scope.version(of: "") >= 9 else { throw ModelError.unsupported("Scan over batches") }
+      guard scope.version(of: "") >= 9 else {
+        return try addBatchedScan(
+          node, inputs, captures: captures, source: source, outputCount: outputCount, in: scope)
+      }
       let scan = try scan(node, inputs)
       formals = try states(inputs.prefix(scan.states), of: node, at: 0) + slices(inputs, of: scan)
       operation = scan
@@ -57,7 +60,7 @@ extension ONNXImporter {
   }
 
   /// The graph inside a node, and the names of its values: its inputs are `formals`, then `captures`.
-  private mutating func graph(
+  mutating func graph(
     of body: Onnx_GraphProto, _ formals: [ValueInfo], _ captures: [(String, Value)], _ source: SourceNode,
     _ outer: ONNXScope
   ) throws -> (Graph, ONNXNames) {
@@ -103,7 +106,7 @@ extension ONNXImporter {
     }
   }
 
-  private func scan(_ node: Onnx_NodeProto, _ inputs: [Value?]) throws -> Scan {
+  func scan(_ node: Onnx_NodeProto, _ inputs: [Value?]) throws -> Scan {
     var scan = Scan()
     let body = node.subgraphs.first
     for attribute in node.attribute {

@@ -135,7 +135,7 @@ struct ONNXImporter {
         return try inline(function, call: node, inputs: inputs, source: source, from: scope)
       }
       if let branch = try takenBranch(of: node, inputs: inputs) {
-        return try inline(branch, of: node, source: source, from: scope)
+        return try inline(branch, of: node, source: source, from: scope, resultCount: node.output.count)
       }
       return try operation(of: node, inputs: inputs, source: source, in: scope)
     }
@@ -152,17 +152,24 @@ struct ONNXImporter {
   ) throws -> [Value?] {
     let outputCount = (node.output.lastIndex { !$0.isEmpty } ?? -1) + 1
     let captured = node.capturedNames()
+    var lifted = LiftedNode(
+      domain: node.standardDomain, type: node.opType, version: scope.version(of: node.standardDomain),
+      inputs: Array(inputs.prefix((inputs.lastIndex { $0 != nil } ?? -1) + 1)), attributes: [:],
+      outputCount: outputCount, name: source.name, origin: Origin(sources: [source]))
     var reason: String?
     do {
       if !node.subgraphs.isEmpty {
         let owner = try addSubgraphOwner(node, inputs, source: source, outputCount: outputCount, in: scope)
         if let owner { return graph[owner].values }
+        let mark = graph.mark
+        do {
+          if let results = try flexAttention(node, lifted, source: source, in: scope) { return results }
+        } catch {
+          graph.discard(after: mark)
+          throw error
+        }
       } else {
-        var lifted = LiftedNode(
-          domain: node.standardDomain, type: node.opType, version: scope.version(of: node.standardDomain),
-          inputs: Array(inputs.prefix((inputs.lastIndex { $0 != nil } ?? -1) + 1)),
-          attributes: try attributes(of: node), outputCount: outputCount, name: source.name,
-          origin: Origin(sources: [source]))
+        lifted.attributes = try attributes(of: node)
         let mark = graph.mark
         // All that a rule adds is the node, down to the last constant.
         defer { graph.setMissingOrigins(after: mark, lifted.origin) }

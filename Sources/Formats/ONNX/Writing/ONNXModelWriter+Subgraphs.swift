@@ -47,6 +47,9 @@ extension ONNXModelWriter {
     _ owner: any SubgraphOperation, _ node: Node, _ rewrite: ONNXRewrite, to emitter: inout ONNXEmitter
   ) throws {
     let descriptor = OperationDescriptor.of(owner)
+    guard !(owner is Scan) || emitter.vocabulary.operatorSets["", default: 9] >= 9 else {
+      throw ModelError.unsupported("\(node.label): Scan over batches can't be written anew")
+    }
     let captures = try node.inputs.dropFirst(owner.captureOffset).map { input in
       guard let input else { throw ModelError.invalid("\(node.label): an input is missing") }
       return try emitter.name(of: input)

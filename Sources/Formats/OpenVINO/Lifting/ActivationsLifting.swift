@@ -33,7 +33,7 @@ extension LiftingRules {
       else { throw Unliftable() }
       return [try lifting.add("Selu", [try lifting.input(0)], ["alpha": .float(alpha), "gamma": .float(gamma)])]
     },
-    "PRelu": { lifting in
+    "PReLU": { lifting in
       let value = try lifting.input(0)
       var slope = try lifting.input(1)
       // One slope a channel, the channel being axis 1.

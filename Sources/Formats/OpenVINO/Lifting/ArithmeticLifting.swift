@@ -44,6 +44,14 @@ extension LiftingRules {
       let element: ElementType = try lifting.attribute("destination_type")
       return [try lifting.add("Cast", [try lifting.input(0)], ["to": .element(element)])]
     },
+    // The file says to which type both are brought.
+    "ConvertPromoteTypes": { lifting in
+      guard lifting.inputs.count == 2, lifting.layer.outputs.count == 2 else { throw Unliftable() }
+      return try lifting.inputs.indices.map { index in
+        guard let precision = lifting.layer.outputs[index].precision else { throw Unliftable() }
+        return try lifting.add("Cast", [lifting.inputs[index]], ["to": .element(try IRText.element(precision))])
+      }
+    },
     "ConvertLike": operation("CastLike"), "Identity": operation("Identity"),
     "BitwiseLeftShift": operation("BitShift", ["direction": .string("LEFT")]),
     "BitwiseRightShift": operation("BitShift", ["direction": .string("RIGHT")]),

@@ -91,17 +91,21 @@ extension LiftingRules {
   private static func interpolate(_ lifting: inout Lifting) throws -> [Value] {
     let isNew = (lifting.layer.version ?? 0) >= 11
     let modes = [
-      "nearest": "nearest", "linear_onnx": "linear", "cubic": "cubic", "bilinear_pillow": "linear",
+      "nearest": "nearest", "linear_onnx": "linear", "linear": "linear", "cubic": "cubic", "bilinear_pillow": "linear",
       "bicubic_pillow": "cubic",
     ]
     // As Pillow does it, whatever other attributes say: smoothed where the result is smaller, with what lies outside left out.
     let isPillow = try lifting.attribute("mode", "").hasSuffix("_pillow")
     let isSmoothed = try lifting.attribute("antialias", false)
     let nearest = try lifting.attribute("nearest_mode", "round_prefer_floor")
-    guard (lifting.layer.version ?? 0) >= 4, let mode = modes[try lifting.attribute("mode")], nearest != "simple",
-      try lifting.attribute("pads_begin", [0]).allSatisfy({ $0 == 0 }),
-      try lifting.attribute("pads_end", [0]).allSatisfy({ $0 == 0 })
+    guard (lifting.layer.version ?? 0) >= 4, let mode = modes[try lifting.attribute("mode")], nearest != "simple"
     else { throw Unliftable() }
+    var data = try lifting.input(0)
+    let pads = try lifting.pads()["pads"].map { try [Int](attribute: $0) } ?? []
+    if !pads.allSatisfy({ $0 == 0 }) {
+      guard pads.count == (try lifting.rank(data)) * 2 else { throw Unliftable() }
+      data = try lifting.add("Pad", [data, try lifting.constant(pads)])
+    }
     let usesScales = try lifting.attribute("shape_calculation_mode", "sizes") == "scales"
     let axesInput = isNew ? 2 : 3
     var attributes: [String: AttributeValue] = [
@@ -118,7 +122,7 @@ extension LiftingRules {
     if lifting.inputs.count > axesInput { attributes["axes"] = .integers(try lifting.integers(axesInput)) }
     let scales = usesScales ? try lifting.input(isNew ? 1 : 2) : nil
     let sizes = usesScales ? nil : try lifting.indices(1)
-    return [try lifting.add("Resize", [try lifting.input(0), nil, scales, sizes], attributes)]
+    return [try lifting.add("Resize", [data, nil, scales, sizes], attributes)]
   }
 }
 

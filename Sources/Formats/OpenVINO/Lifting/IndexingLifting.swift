@@ -11,10 +11,20 @@ extension LiftingRules {
       let batchAxes = given < 0 ? given + (try lifting.rank(indices)) : given
       if batchAxes == 0 { return [try lifting.add("Gather", [data, indices], ["axis": .integer(axis)])] }
       // With the indexed axis right behind those of the batch, every index is one of GatherND with a single coordinate.
-      guard axis == batchAxes else { throw Unliftable() }
+      let (rank, count) = (try lifting.rank(data), try lifting.rank(indices))
+      guard (0...axis).contains(batchAxes), batchAxes <= count else { throw Unliftable() }
+      let between = axis - batchAxes
+      let order = Array(0..<batchAxes) + [axis] + Array(batchAxes..<axis) + Array((axis + 1)..<rank)
+      let moved = between == 0 ? data : try lifting.add("Transpose", [data], ["perm": .integers(order)])
       let coordinates = try lifting.add(
         "Unsqueeze", [try lifting.cast(indices, to: .int64), try lifting.constant([-1])])
-      return [try lifting.add("GatherND", [data, coordinates], ["batch_dims": .integer(batchAxes)])]
+      let found = try lifting.add("GatherND", [moved, coordinates], ["batch_dims": .integer(batchAxes)])
+      if between == 0 { return [found] }
+      let places = count - batchAxes
+      let back =
+        Array(0..<batchAxes) + Array((batchAxes + places)..<(axis + places)) + Array(batchAxes..<(batchAxes + places))
+        + Array((axis + places)..<(rank - 1 + places))
+      return [try lifting.add("Transpose", [found], ["perm": .integers(back)])]
     },
     "GatherND": { lifting in
       let batchAxes = try lifting.attribute("batch_dims", 0)
@@ -33,16 +43,7 @@ extension LiftingRules {
           ["reduction": .string(reduction)])
       ]
     },
-    "ScatterElementsUpdate": { lifting in
-      let reduction = try scatterReduction(lifting)
-      let attributes: [String: AttributeValue] = [
-        "axis": .integer(try lifting.integer(3)), "reduction": .string(reduction),
-      ]
-      return [
-        try lifting.add(
-          "ScatterElements", [try lifting.input(0), try lifting.input(1), try lifting.input(2)], attributes)
-      ]
-    },
+    "ScatterElementsUpdate": { lifting in [try lifting.scatteredElements()] },
     "ScatterUpdate": { lifting in
       let (data, indices, updates) = (try lifting.input(0), try lifting.indices(1), try lifting.input(2))
       let rank = try lifting.rank(data)
@@ -88,12 +89,47 @@ extension LiftingRules {
     },
   ]
 
-  private static func scatterReduction(_ lifting: Lifting) throws -> String {
+  fileprivate static func scatterReduction(_ lifting: Lifting) throws -> String {
     let names = ["none": "none", "sum": "add", "prod": "mul", "min": "min", "max": "max"]
-    let reduction = try lifting.attribute("reduction", "none")
-    guard let name = names[reduction], try reduction == "none" || lifting.attribute("use_init_val", true) else {
-      throw Unliftable()
-    }
+    guard let name = names[try lifting.attribute("reduction", "none")] else { throw Unliftable() }
     return name
+  }
+}
+
+extension Lifting {
+  /// Input 0 with updates at places along an axis, put there or combined with what is there, unless `use_init_val` leaves that out.
+  fileprivate mutating func scatteredElements() throws -> Value {
+    let (data, places, updates) = (try input(0), try input(1), try input(2))
+    let axis = AttributeValue.integer(try integer(3))
+    let reduction = try attribute("reduction", "none")
+    let isMean = reduction == "mean"
+    let combination = isMean ? "add" : try LiftingRules.scatterReduction(self)
+    func scattered(_ target: Value, _ source: Value) throws -> Value {
+      try add(
+        "ScatterElements", [target, places, source], ["axis": axis, "reduction": .string(combination)])
+    }
+    let keepsFirst = try reduction == "none" || attribute("use_init_val", true)
+    if keepsFirst && !isMean { return try scattered(data, updates) }
+    let element = info(data).element
+    guard element == .float32 || element == .float64 || !isMean && element.isFloatingPoint else { throw Unliftable() }
+    func filled(_ number: Double, like value: Value) throws -> Value {
+      try add("Expand", [try constant(number, like: data), try add("Shape", [value])])
+    }
+    let counts = try add(
+      "ScatterElements", [try filled(0, like: data), places, try filled(1, like: updates)],
+      ["axis": axis, "reduction": .string("add")])
+    let isTouched = try add("Greater", [counts, try constant(0, like: data)])
+    let neutral =
+      switch combination {
+      case "mul": 1.0
+      case "min": Double.infinity
+      case "max": -Double.infinity
+      default: 0.0
+      }
+    let target = keepsFirst ? data : try add("Where", [isTouched, try constant(neutral, like: data), data])
+    let total = try scattered(target, updates)
+    guard isMean else { return total }
+    let terms = keepsFirst ? try add("Add", [counts, try constant(1, like: data)]) : counts
+    return try add("Where", [isTouched, try add("Div", [total, terms]), data])
   }
 }

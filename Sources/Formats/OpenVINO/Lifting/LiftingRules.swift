@@ -6,7 +6,7 @@ import GraphIR
 enum LiftingRules {
   static let all: [String: LiftingRule] = [
     arithmetic, activations, reductions, shapes, indexing, slicing, normalization, convolution,
-    attention, recurrence, signal, blocks, search,
+    attention, recurrence, signal, blocks, search, detection,
   ].reduce(into: [:]) { table, part in table.merge(part) { first, _ in first } }
 
   /// An operation of the same inputs with another name, its attributes given as constants.

@@ -78,6 +78,7 @@ extension LiftingRules {
     },
     "Pad": { lifting in
       let mode = try lifting.attribute("pad_mode", "constant").lowercased()
+      if mode == "symmetric" { return [try lifting.padSymmetrically()] }
       guard ["constant", "edge", "reflect"].contains(mode) else { throw Unliftable() }
       let pads = try lifting.add("Concat", [try lifting.indices(1), try lifting.indices(2)], ["axis": .integer(0)])
       let value = mode == "constant" ? lifting.optionalInput(3) : nil
@@ -116,6 +117,26 @@ extension LiftingRules {
 }
 
 extension Lifting {
+  /// Input 0 with each end of an axis mirrored outwards, the outermost element first.
+  fileprivate mutating func padSymmetrically() throws -> Value {
+    var value = try input(0)
+    let (before, after) = (try integers(1), try integers(2))
+    try require(
+      before.count == after.count && (before + after).allSatisfy { (0...(1 << 31)).contains($0) },
+      "pads \(before) and \(after) are no sizes")
+    for axis in before.indices where before[axis] + after[axis] > 0 {
+      let (axes, back) = (try constant([axis]), try constant([-1]))
+      func mirrored(from start: Int, to end: Int) throws -> Value {
+        try add("Slice", [value, try constant([start]), try constant([end]), axes, back])
+      }
+      var parts = [value]
+      if before[axis] > 0 { parts.insert(try mirrored(from: before[axis] - 1, to: .min), at: 0) }
+      if after[axis] > 0 { parts.append(try mirrored(from: -1, to: -1 - after[axis])) }
+      value = try add("Concat", parts, ["axis": .integer(axis)])
+    }
+    return value
+  }
+
   /// Input `index` as 64-bit integers, which is what the canonical operations take for sizes and positions.
   mutating func indices(_ index: Int) throws -> Value { try cast(try input(index), to: .int64) }
 

@@ -67,7 +67,7 @@ struct IRImporter {
       guard layer.type != "Parameter", layer.type != "Result" else { continue }
       try locating("layer \(layer.label)") {
         lifting.begin(
-          layer, inputs: topology.producers[index].map { source.values[$0.port.layer][$0.port.output] },
+          layer, inputs: try topology.producers[index].map { try value(of: $0.port) },
           readOutputs: layer.outputs.indices.filter { topology.readPorts.contains(.init(layer: index, output: $0)) },
           origin: origins[index])
         source.values[index] = try lifted(layer)
@@ -129,10 +129,19 @@ struct IRImporter {
     lifting.graph.addOutput(names, value)
   }
 
+  /// What an output port gives; a Result gives nothing.
+  private func value(of port: IRTopology.Port) throws -> Value {
+    let values = source.values[port.layer]
+    guard values.indices.contains(port.output) else {
+      throw ModelError.invalid("layer \(source.network.layers[port.layer].label) gives nothing, but is read")
+    }
+    return values[port.output]
+  }
+
   /// What the Result at `index` reads.
   func resultValue(at index: Int) throws -> Value {
     guard source.network.layers[index].inputs.count == 1, let producer = source.topology.producers[index].first?.port
     else { throw ModelError.invalid("a Result has one input port") }
-    return source.values[producer.layer][producer.output]
+    return try value(of: producer)
   }
 }
