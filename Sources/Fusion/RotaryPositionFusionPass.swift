@@ -87,7 +87,8 @@ extension Graph {
       guard let integers = info(of: input).integers else { throw reason }
       return integers
     }
-    guard let data = node.inputs[0], let rank = type(of: data).rank, let size = type(of: data).shape.dimensions?.last?.constant,
+    guard let data = node.inputs[0], let rank = type(of: data).rank,
+      let size = type(of: data).shape.dimensions?.last?.constant,
       let starts = try integers(1), let ends = try integers(2), starts.count == 1, ends.count == 1
     else { throw reason }
     let axes = try integers(3) ?? [0]

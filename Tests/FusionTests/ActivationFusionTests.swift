@@ -57,17 +57,23 @@ import Testing
   @Test func whatOnlyLooksLikeGelu() throws {
     let cases = [
       // Another width of the bell, another half, another one.
-      ("%w = Constant : f32[] = 1.5 %a = Div (%x, %w) %b = Erf (%a) %c = Add (%b, %one) %d = Mul (%x, %c) %y = Mul (%d, %half)",
-        "%b declined other-constant"),
+      (
+        "%w = Constant : f32[] = 1.5 %a = Div (%x, %w) %b = Erf (%a) %c = Add (%b, %one) %d = Mul (%x, %c) %y = Mul (%d, %half)",
+        "%b declined other-constant"
+      ),
       ("%a = Div (%x, %root) %b = Erf (%a) %c = Add (%b, %one) %y = Mul (%x, %c)", "%b declined other-constant"),
-      ("%a = Div (%x, %root) %b = Erf (%a) %c = Sub (%b, %one) %d = Mul (%x, %c) %y = Mul (%d, %half)",
-        "%b declined other-constant"),
+      (
+        "%a = Div (%x, %root) %b = Erf (%a) %c = Sub (%b, %one) %d = Mul (%x, %c) %y = Mul (%d, %half)",
+        "%b declined other-constant"
+      ),
       // The cube's factor.
-      ("""
+      (
+        """
         %k = Constant : f32[] = 0.05 %s = Constant : f32[] = 0.7978845608 %p = Constant : f32[] = 3.0 %a = Pow (%x, %p)
         %e = Mul (%a, %k) %c = Add (%e, %x) %d = Mul (%c, %s) %t = Tanh (%d) %u = Add (%t, %one) %v = Mul (%x, %u)
         %y = Mul (%half, %v)
-        """, nil),
+        """, nil
+      ),
     ]
     for (body, decision) in cases {
       let log = try expectNoRewrite(GeluFusionPass(), unary(body))
@@ -75,7 +81,8 @@ import Testing
       if let decision { #expect(log.decisions.count == 1, "\(decision)") }
     }
     // Something else than x in one of its places is another formula, and no decision.
-    let other = "%z = Neg (%x) %a = Div (%z, %root) %b = Erf (%a) %c = Add (%b, %one) %d = Mul (%x, %c) %y = Mul (%d, %half)"
+    let other =
+      "%z = Neg (%x) %a = Div (%z, %root) %b = Erf (%a) %c = Add (%b, %one) %d = Mul (%x, %c) %y = Mul (%d, %half)"
     expectDecisions(try expectNoRewrite(GeluFusionPass(), unary(other)), [])
   }
 
@@ -133,7 +140,8 @@ import Testing
       let log = try expectRewrite(.standard, text(body), to: text("%y = SwiGLU (%g, %v)"))
       #expect(log.decisions.last?.pass == "SwiGLUFusionPass" && log.decisions.last?.verdict == .fused)
     }
-    let narrow = text("%s = Swish (%g) %y = Mul (%s, %v)").replacing(#""value" : f32[n, 8]"#, with: #""value" : f32[n, 1]"#)
+    let narrow = text("%s = Swish (%g) %y = Mul (%s, %v)").replacing(
+      #""value" : f32[n, 8]"#, with: #""value" : f32[n, 1]"#)
     expectDecisions(try expectNoRewrite(SwiGLUFusionPass(), narrow), ["%s declined other-shape"])
   }
 

@@ -82,7 +82,8 @@ private struct FormulaSpelling {
     generator = SplitMix64(seed: outer.next())
     isFlawed = flawed
     flaw = 0
-    let numbers = ["erf": 3, "tanh": 4, "silu": 1, "swiglu": 1, "layer": 1, "rms": 1, "rotary": 2, "neighbours": 2][formula] ?? 1
+    let numbers =
+      ["erf": 3, "tanh": 4, "silu": 1, "swiglu": 1, "layer": 1, "rms": 1, "rotary": 2, "neighbours": 2][formula] ?? 1
     if flawed { flaw = Int.random(in: 1...numbers, using: &generator) }
     let x = try graph.addInput(["x"], TensorType(.float32, [2, 3, 4]))
     let result =
@@ -222,7 +223,9 @@ private struct FormulaSpelling {
     let product = try graph.insert(MatMul(), [x, graph.addConstant(.random([4, 5], seed: 6))])
     // A flaw is a bias that differs by row.
     let biased = try sum(product, graph.addConstant(.random(isFlawed ? [3, 1] : [5], seed: 7)))
-    let functions: [any GraphOperation] = [Relu(), Sigmoid(), Tanh(), Gelu(), Gelu(approximate: .tanh), Swish(alpha: 2)]
+    let functions: [any GraphOperation] = [
+      Relu(), Sigmoid(), Tanh(), Gelu(), Gelu(approximate: .tanh), Swish(alpha: 2),
+    ]
     return try graph.insert(functions[pick(functions.count)], [biased])
   }
 }

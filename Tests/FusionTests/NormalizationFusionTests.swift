@@ -41,11 +41,11 @@ import Testing
   func layerNormalization(_ body: String) throws {
     let layer = "LayerNormalization {\(epsilon)}"
     for (rest, fused) in [
-      ("%q = Mul (%n, %g) %y = Add (%q, %b)", "%y = \(layer) (%x, %g, %b)"),
-      ("%q = Mul (%g, %n) %y = Add (%b, %q)", "%y = \(layer) (%x, %g, %b)"),
-      ("%y = Mul (%n, %g)", "%y = \(layer) (%x, %g)"),
-      ("%y = Add (%n, %b)", "%o = Constant : f32[4] = 1.0 %y = \(layer) (%x, %o, %b)"),
-      ("%y = Identity (%n)", "%o = Constant : f32[4] = 1.0 %z = \(layer) (%x, %o) %y = Identity (%z)"),
+      ("%q = Mul (%n, %g) %y = Add (%q, %b)", "%y:1 = \(layer) (%x, %g, %b)"),
+      ("%q = Mul (%g, %n) %y = Add (%b, %q)", "%y:1 = \(layer) (%x, %g, %b)"),
+      ("%y = Mul (%n, %g)", "%y:1 = \(layer) (%x, %g)"),
+      ("%y = Add (%n, %b)", "%o = Constant : f32[4] = 1.0 %y:1 = \(layer) (%x, %o, %b)"),
+      ("%y = Identity (%n)", "%o = Constant : f32[4] = 1.0 %z:1 = \(layer) (%x, %o) %y = Identity (%z)"),
     ] {
       let log = try expectRewrite(
         LayerNormalizationFusionPass(), text("\(distance) \(body) \(rest)"), to: text(fused))
@@ -54,14 +54,14 @@ import Testing
   }
 
   @Test func oneWithoutScaleTakesInWhatFollows() throws {
-    let plain = "%o = Constant : f32[4] = 1.0 %n = LayerNormalization {\(epsilon)} (%x, %o)"
+    let plain = "%o = Constant : f32[4] = 1.0 %n:1 = LayerNormalization {\(epsilon)} (%x, %o)"
     try expectRewrite(
       LayerNormalizationFusionPass(), text("\(plain) %q = Mul (%n, %g) %y = Add (%q, %b)"),
-      to: text("%y = LayerNormalization {\(epsilon)} (%x, %g, %b)"))
+      to: text("%y:1 = LayerNormalization {\(epsilon)} (%x, %g, %b)"))
     // What is added is no bias: the residual is as large as x.
     let log = try expectRewrite(
       LayerNormalizationFusionPass(), text("\(plain) %q = Mul (%n, %g) %y = Add (%q, %x)"),
-      to: text("%q = LayerNormalization {\(epsilon)} (%x, %g) %y = Add (%q, %x)"))
+      to: text("%q:1 = LayerNormalization {\(epsilon)} (%x, %g) %y = Add (%q, %x)"))
     #expect(log.decisions.map(\.verdict) == [.fused])
   }
 
@@ -70,7 +70,10 @@ import Testing
     let cases = [
       // A cube; the mean over the wrong axis; a variance over another axis than the mean.
       ("\(distance) %three = Constant : f32[] = 3.0 %p = Pow (%d, %three) \(rest)", ["other-constant"]),
-      ("%o = Constant : i64[1] = [1] %m = ReduceMean (%x, %o) %d = Sub (%x, %m) %p = Mul (%d, %d) \(rest)", ["other-axes"]),
+      (
+        "%o = Constant : i64[1] = [1] %m = ReduceMean (%x, %o) %d = Sub (%x, %m) %p = Mul (%d, %d) \(rest)",
+        ["other-axes"]
+      ),
       ("\(distance) %p = Mul (%d, %d) \(rest.replacing("%axis", with: "%first"))", ["other-axes"]),
       // The deviation is read by others; so is the distance.
       ("\(distance) %p = Mul (%d, %d) \(rest) return \"deviation\" %r", ["used-elsewhere"]),
@@ -93,7 +96,8 @@ import Testing
     try expectRewrite(
       LayerNormalizationFusionPass(), text("\(both) \(body)", shape: "f32[n, 3, 4]"),
       to: text(
-        "%o = Constant : f32[3, 4] = 1.0 %y = LayerNormalization {axis = -2, \(epsilon)} (%x, %o)", shape: "f32[n, 3, 4]"))
+        "%o = Constant : f32[3, 4] = 1.0 %y:1 = LayerNormalization {axis = -2, \(epsilon)} (%x, %o)",
+        shape: "f32[n, 3, 4]"))
   }
 
   @Test(arguments: [
@@ -145,7 +149,10 @@ import Testing
   @Test func whatOnlyLooksLikeRMSNormalization() throws {
     let rest = "%a = Add (%m, %e) %r = Sqrt (%a) %y = Div (%x, %r)"
     for (body, codes) in [
-      ("%p = Pow (%x, %two) %m = ReduceMean {keepdims = false} (%p, %axis) %k = Unsqueeze (%m, %axis) \(rest.replacing("%m", with: "%k"))", [String]()),
+      (
+        "%p = Pow (%x, %two) %m = ReduceMean {keepdims = false} (%p, %axis) %k = Unsqueeze (%m, %axis) \(rest.replacing("%m", with: "%k"))",
+        [String]()
+      ),
       ("%o = Constant : i64[1] = [1] %p = Pow (%x, %two) %m = ReduceMean (%p, %o) \(rest)", ["other-axes"]),
       ("%p = Pow (%x, %two) %m = ReduceSum (%p, %axis) \(rest)", []),
       ("%p = Pow (%x, %two) %m = ReduceMean (%p, %axis) \(rest) return \"mean\" %m", ["used-elsewhere"]),

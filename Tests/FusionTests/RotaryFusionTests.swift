@@ -51,7 +51,10 @@ import Testing
   @Test func whatOnlyLooksLikeIt() throws {
     for (body, codes) in [
       // Unequal parts; the other one negated; joined elsewhere; read by others.
-      (halves.replacing("%four", with: "%two") + " %m = Neg (%b) %c = Concat {axis = 3} (%m, %a) \(sum)", ["other-part"]),
+      (
+        halves.replacing("%four", with: "%two") + " %m = Neg (%b) %c = Concat {axis = 3} (%m, %a) \(sum)",
+        ["other-part"]
+      ),
       ("\(halves) %m = Neg (%a) %c = Concat {axis = 3} (%b, %m) \(sum)", [String]()),
       ("\(halves) %m = Neg (%b) %c = Concat {axis = 3} (%m, %a) \(sum) return \"turned\" %c", ["used-elsewhere"]),
     ] {
@@ -77,10 +80,14 @@ import Testing
     let pass = MatMulBiasActivationFusionPass()
     for (body, fused) in [
       ("%p = MatMul (%x, %w) %s = Add (%b, %p) %y = Relu (%s)", "%y = MatMulBiasActivation (%x, %w, %b)"),
-      ("%p = MatMul (%x, %w) %s = Add (%p, %b) %y = Gelu {approximate = \"tanh\"} (%s)",
-        "%y = MatMulBiasActivation {activation = \"tanhGelu\"} (%x, %w, %b)"),
-      ("%s = Gemm {transB = true} (%x, %t, %b) %y = Swish {alpha = 1.5} (%s)",
-        "%y = MatMulBiasActivation {activation = \"swish\", alpha = 1.5, transB = true} (%x, %t, %b)"),
+      (
+        "%p = MatMul (%x, %w) %s = Add (%p, %b) %y = Gelu {approximate = \"tanh\"} (%s)",
+        "%y = MatMulBiasActivation {activation = \"tanhGelu\"} (%x, %w, %b)"
+      ),
+      (
+        "%s = Gemm {transB = true} (%x, %t, %b) %y = Swish {alpha = 1.5} (%s)",
+        "%y = MatMulBiasActivation {activation = \"swish\", alpha = 1.5, transB = true} (%x, %t, %b)"
+      ),
     ] {
       let log = try expectRewrite(pass, linear(body), to: linear(fused))
       #expect(log.decisions.map(\.verdict) == [.fused])

@@ -29,7 +29,8 @@ import Testing
     Case(operation: Gelu(), shapes: [[3, 50]]), Case(operation: Gelu(approximate: .tanh), shapes: [[3, 50]]),
     Case(operation: Swish(), shapes: [[3, 50]]), Case(operation: Swish(alpha: -1.7), shapes: [[3, 50]]),
     Case(operation: SwiGLU(), shapes: [[3, 5], [3, 5]]),
-    Case(operation: layer(-1), shapes: [[2, 3, 5], [5], [5]]), Case(operation: layer(1), shapes: [[2, 3, 5], [3, 5]]),
+    Case(operation: layer(-1), shapes: [[2, 3, 5], [5], [5]]),
+    Case(operation: layer(1), shapes: [[2, 3, 5], [3, 5]]),
     Case(operation: rms(-1), shapes: [[2, 3, 5], [5]]), Case(operation: rms(-2), shapes: [[2, 3, 5], [3, 5]]),
   ]
 

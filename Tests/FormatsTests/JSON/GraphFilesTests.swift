@@ -17,7 +17,7 @@ import Testing
       "not-attention",
       [
         "router/softmax not-attention constant-keys", "slots/softmax not-attention no-value-product",
-        "shown/softmax declined scores-used-elsewhere", "classifier/softmax not-attention no-value-product",
+        "shown/softmax declined scores-used-elsewhere", "classifier/softmax not-attention constant-keys",
       ]
     ),
     ("flash-attention", ["attention already-fused"]),
