@@ -8,6 +8,8 @@ final class ONNXVocabulary {
   fileprivate(set) var operatorSets: [String: Int]
   fileprivate var usedValueNames: Set<String>
   fileprivate var usedNodeNames: Set<String>
+  /// The last number put behind each name that several would have.
+  fileprivate var numbers: [String: Int] = [:]
 
   /// - Parameter usedValueNames: names that no new value may have.
   init(operatorSets: [String: Int], usedValueNames: Set<String> = [], usedNodeNames: Set<String> = []) {
@@ -192,9 +194,9 @@ struct ONNXEmitter {
 
   private func unused(_ base: String, _ used: inout Set<String>) -> String {
     var candidate = base
-    var number = 1
     while !used.insert(candidate).inserted {
-      number += 1
+      let number = vocabulary.numbers[base, default: 1] + 1
+      vocabulary.numbers[base] = number
       candidate = "\(base)_\(number)"
     }
     return candidate
