@@ -65,15 +65,18 @@ private struct PatternRewriter<Pass: PatternFusionPass> {
     guard let match = matcher.firstMatch(of: pattern, at: root, in: graph) else { return }
     let anchor = match.anchor ?? root.node
     var draft = GraphDraft(match, anchor: graph.sourceName(of: anchor), pass: pass.name, in: graph, avoiding: names)
-    // Moved, since a copy of the graph for every match would take time that grows with its square.
+    // Moved, as the names are: copies of either for every match would take time that grows with the square of the graph.
+    names = []
     swap(&draft.graph, &graph)
-    defer { swap(&draft.graph, &graph) }
+    defer {
+      swap(&draft.graph, &graph)
+      names = draft.names
+    }
     let mark = draft.graph.mark
     do {
       let value = try pass.replacement(for: match, in: &draft)
       try draft.graph.replaceUses(of: root, with: value)
       matcher.replaced.formUnion(match.nodes)
-      names = draft.names
       decide(anchor, .fused, match.nodes, draft.graph, result: draft.result)
     } catch {
       draft.graph.discard(after: mark)
