@@ -93,6 +93,9 @@ extension Double: AttributeConvertible {
     case .text(let text):
       guard let float = Double(text.trimmingSpaces) else { throw mismatch(value, "a number") }
       self = float
+    case .tensor(let tensor) where tensor.shape.allSatisfy({ $0 == 1 }) && tensor.element.isFloatingPoint:
+      // A format whose attributes have 32 bits says a number of 64 as a tensor.
+      self = try tensor.doubles()[0]
     default: throw mismatch(value, "a number")
     }
   }

@@ -159,6 +159,11 @@ struct AttentionBuilder {
     case .keepThenAdd:
       let kept = try op(Where(), oriented(maskInput("c", .bool)), scores, lowest())
       return try op(Add(), kept, oriented(maskInput("m", element, perBatch: false)))
+    case .addThenKeep:
+      let added = try op(Add(), scores, oriented(maskInput("m", element)))
+      return try op(Where(), oriented(maskInput("c", .bool)), added, lowest())
+    case .keepThenScale:
+      return try times(op(Where(), oriented(maskInput("c", .bool)), scores, lowest()), 2)
     case .scalar: return try op(Add(), scores, number(1.5))
     case .clamped:
       let added = try op(Add(), scores, oriented(maskInput("m", element)))

@@ -55,12 +55,14 @@ struct AttentionForm {
   /// The tensors that biases and masks are made of.
   var operands: [LabelledValue] { biases.flatMap(\.operands) + masks.map(\.condition) }
 
-  /// Takes in the next step, front to back; throws a `Reason` where attention has no place for it.
-  mutating func apply(_ step: ScoreStep, at node: String, keys: [Axis], queries: [Axis], axes: AxisTable) throws(Reason)
-  {
+  /// Takes in the next step, front to back, whose result has elements of the given type; throws a `Reason` where attention has no
+  /// place for it.
+  mutating func apply(
+    _ step: ScoreStep, at node: String, element: ElementType, keys: [Axis], queries: [Axis], axes: AxisTable
+  ) throws(Reason) {
     switch step {
-    case .scaled(let factor): try multiply(by: factor, at: node)
-    case .negated: try multiply(by: -1, at: node)
+    case .scaled(let factor): try multiply(by: factor, in: element, at: node)
+    case .negated: try multiply(by: -1, in: element, at: node)
     case .multiplied(let value, let inverted):
       guard softcap == nil, biases.isEmpty, masks.isEmpty else {
         throw Reason(
@@ -116,7 +118,7 @@ struct AttentionForm {
     if maskedScore <= Self.negligibleFill { maskedScore = -.infinity }
   }
 
-  private mutating func multiply(by factor: Double, at node: String) throws(Reason) {
+  private mutating func multiply(by factor: Double, in element: ElementType, at node: String) throws(Reason) {
     guard factor.isFinite, factor != 0 else {
       throw Reason("scale-not-finite", "the scores are scaled by \(factor)", node: node)
     }
@@ -126,13 +128,13 @@ struct AttentionForm {
           "scaled-after-mask", "masked scores are scaled by \(factor), which turns hidden keys into seen ones",
           node: node)
       }
-      maskedScore *= factor
+      maskedScore = element.nearest(maskedScore * factor)
     }
     guard factor > 0 || biases.allSatisfy(\.isPlain) else {
       throw Reason(
         "scaled-after-mask", "a mask is scaled by \(factor), which turns hidden keys into seen ones", node: node)
     }
-    biases = biases.map { $0.scaled(by: factor) }
+    biases = biases.map { $0.scaled(by: factor, in: element) }
     if softcap == nil {
       scale *= factor
     } else {
@@ -157,7 +159,7 @@ struct AttentionForm {
 
 extension ElementType {
   /// `number` as this floating-point type holds it.
-  fileprivate func nearest(_ number: Double) -> Double {
+  func nearest(_ number: Double) -> Double {
     switch self {
     case .float16: Double(Float16(number))
     case .bfloat16: Double(BFloat16(Float(number)).float)
@@ -165,6 +167,11 @@ extension ElementType {
     default: number
     }
   }
+}
+
+extension Double {
+  /// Whether `element` holds this number, rounded: whether it stays finite if it is.
+  func fits(_ element: ElementType) -> Bool { !isFinite || element.nearest(self).isFinite }
 }
 
 extension AttentionForm.Bias {
@@ -180,12 +187,13 @@ extension AttentionForm.Bias {
     if case .value = self { true } else { false }
   }
 
-  func scaled(by factor: Double) -> Self {
-    switch self {
+  func scaled(by factor: Double, in element: ElementType) -> Self {
+    func scaled(_ biases: [Self]) -> [Self] { biases.map { $0.scaled(by: factor, in: element) } }
+    func scaled(_ number: Double) -> Double { element.nearest(number * factor) }
+    return switch self {
     case .value(let value, let own): .value(value, factor: own * factor)
-    case .filled(let mask, let fill, let before):
-      .filled(mask: mask, fill: fill * factor, before: before.map { $0.scaled(by: factor) })
-    case .bounded(let biases, let bound): .bounded(biases.map { $0.scaled(by: factor) }, below: bound * factor)
+    case .filled(let mask, let fill, let before): .filled(mask: mask, fill: scaled(fill), before: scaled(before))
+    case .bounded(let biases, let bound): .bounded(scaled(biases), below: scaled(bound))
     case .narrowed(let biases, let element, let own): .narrowed(biases, to: element, factor: own * factor)
     }
   }

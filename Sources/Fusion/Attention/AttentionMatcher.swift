@@ -205,11 +205,15 @@ struct AttentionMatcher {
 
     var form = AttentionForm(scale: product.scale)
     for (step, id) in score.steps {
-      try form.apply(step, at: graph[id].label, keys: resolvedKeys, queries: queries, axes: axes)
+      try form.apply(
+        step, at: graph[id].label, element: graph.info(of: Value(id)).element, keys: resolvedKeys, queries: queries,
+        axes: axes)
     }
     if softmax.scale != 1 {
       let step = ScoreStep.scaled(by: softmax.scale)
-      try form.apply(step, at: graph[softmax.anchor].label, keys: resolvedKeys, queries: queries, axes: axes)
+      try form.apply(
+        step, at: graph[softmax.anchor].label, element: graph.info(of: Value(softmax.anchor)).element,
+        keys: resolvedKeys, queries: queries, axes: axes)
     }
     if let assumption = softmax.assumption { form.assumptions.append(assumption) }
     if !softmax.isStable { form.assumeExponentialsInRange() }

@@ -26,17 +26,18 @@ struct AttentionRewriter {
       let factor = try builder.arrange(factor, to: roles.key, broadcast: [0, 1, 2, 3])
       key = try builder.insert(inverted ? Div() : Mul(), [key, factor], "key")
     }
-    // One element type: that of the wider of the two products' operands.
+    // One element type: that of the wider of the two products' operands, unless only 64 bits hold what hidden scores become.
     let (first, second) = (element(of: query), element(of: value))
     let resultElement = second
-    let common = first.byteCount >= second.byteCount ? first : second
+    let wider = first.byteCount >= second.byteCount ? first : second
+    let common = form.maskedScore.fits(.float32) ? wider : .float64
     query = try cast(query, to: common)
     key = try cast(key, to: common)
     value = try cast(value, to: common)
 
     var operation = FlashAttention()
     (operation.scale, operation.softcap) = form.capped
-    operation.maskedScore = representable(form.maskedScore)
+    operation.maskedScore = form.maskedScore
     operation.guardsNaN = form.guardsNaN
     operation.causal = form.limits.causal
     (operation.leftWindow, operation.rightWindow) = (form.limits.leftWindow, form.limits.rightWindow)
@@ -112,11 +113,6 @@ struct AttentionRewriter {
       try Tensor(doubles: [number], element: element.isFloatingPoint ? element : .float32, shape: []))
   }
 
-  /// The fill of a mask in 64 bits as one that 32 bits, in which attention is computed, hold: finite stays finite.
-  private func representable(_ fill: Double) -> Double {
-    fill.isFinite ? max(fill, -Double(Float.greatestFiniteMagnitude)) : fill
-  }
-
   private mutating func scaled(_ value: Value, by factor: Double) throws -> Value {
     try builder.insert(Mul(), [value, scalar(factor, like: value)], "scale")
   }
@@ -143,16 +139,23 @@ struct AttentionRewriter {
       return factor == 1 ? value : try scaled(value, by: factor)
     case .filled(let masks, let fill, let before):
       let kept = try kept(masks)
-      let base = try sum(before) ?? builder.constant(Tensor(scalar: Float(0)))
-      return try builder.insert(Where(), [kept, base, scalar(representable(fill), like: base)], "bias")
+      let base = try base(of: before, holding: fill)
+      return try builder.insert(Where(), [kept, base, scalar(fill, like: base)], "bias")
     case .bounded(let biases, let bound):
-      let base = try sum(biases) ?? builder.constant(Tensor(scalar: Float(0)))
-      return try builder.insert(Max(), [base, scalar(representable(bound), like: base)], "bias")
+      let base = try base(of: biases, holding: bound)
+      return try builder.insert(Max(), [base, scalar(bound, like: base)], "bias")
     case .narrowed(let biases, let element, let factor):
       let base = try sum(biases) ?? builder.constant(Tensor(scalar: Float(0)))
       let result = try cast(cast(base, to: element), to: self.element(of: base))
       return factor == 1 ? result : try scaled(result, by: factor)
     }
+  }
+
+  /// The sum of `biases` in a type that holds `number`, which a type of smaller range would make infinite.
+  private mutating func base(of biases: [AttentionForm.Bias], holding number: Double) throws -> Value {
+    let base = try sum(biases) ?? builder.constant(Tensor(scalar: Float(0)))
+    let types = [element(of: base), .float32]
+    return try cast(base, to: types.first { number.fits($0) } ?? .float64)
   }
 
   /// The mask that is true where no mask of `masks` hides.

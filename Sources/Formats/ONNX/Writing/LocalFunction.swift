@@ -58,7 +58,7 @@ enum LocalFunction {
     function.name = descriptor.name
     function.input = slots.prefix(node.inputs.count).map(\.name)
     function.output = ["output"]
-    function.attribute = try attributes(of: node).map { $0.name }
+    function.attribute = try attributes(of: node, in: graph).map { $0.name }
     function.node = emitter.nodes
     var operatorSet = Onnx_OperatorSetIdProto()
     operatorSet.domain = ""
@@ -68,16 +68,23 @@ enum LocalFunction {
   }
 
   /// The attributes of a call: all of those that differ from their defaults, and those that the body asks for.
-  static func attributes(of node: Node) throws -> [Onnx_AttributeProto] {
+  ///
+  /// Those of attention in 64 bits are tensors, since attributes of floating-point numbers have 32.
+  static func attributes(of node: Node, in graph: Graph) throws -> [Onnx_AttributeProto] {
     let descriptor = OperationDescriptor.of(node.operation)
     let changed = Set(descriptor.setAttributes(of: node.operation).map(\.name))
     let hasMask = node.inputs.indices.contains(4) && node.inputs[4] != nil
+    let isWide = node.operation is FlashAttention && node.inputs.first?.map { graph.type(of: $0).element } == .float64
     return try descriptor.attributes.compactMap { attribute in
       let isAsked =
         node.operation is FlashAttention
         && (attribute.name == "scale" || (attribute.name == "maskedScore" && hasMask))
       guard isAsked || changed.contains(attribute.name) else { return nil }
-      return try attribute.read(node.operation).map { try Onnx_AttributeProto(attribute.name, $0) }
+      var value = attribute.read(node.operation)
+      if isWide, case .float(let number) = value {
+        value = .tensor(try Tensor(doubles: [number], element: .float64, shape: []))
+      }
+      return try value.map { try Onnx_AttributeProto(attribute.name, $0) }
     }
   }
 
@@ -105,19 +112,20 @@ private struct ReferredNumbers: AttributeNumbers {
   ) throws -> Value {
     guard isOpen else { return try graph.addConstant(Tensor(doubles: [value], element: element, shape: [])) }
     if let reference = known[attribute] { return reference }
-    let isInteger = element == .int64
-    let parameter = try graph.insert(Parameter(type: TensorType(isInteger ? .int64 : .float32, .scalar)), [])
+    let (name, type, given): (String, Onnx_AttributeProto.AttributeType, ElementType) =
+      switch element {
+      case .int64: ("value_int", .int, .int64)
+      case .float64: ("value", .tensor, .float64)
+      default: ("value_float", .float, .float32)
+      }
+    let parameter = try graph.insert(Parameter(type: TensorType(given, .scalar)), [])
     var node = Onnx_NodeProto()
     node.opType = "Constant"
     node.name = "\(attribute)/Constant"
     node.output = [attribute]
-    node.attribute = [
-      Onnx_AttributeProto(
-        isInteger ? "value_int" : "value_float", referringTo: attribute, type: isInteger ? .int : .float)
-    ]
+    node.attribute = [Onnx_AttributeProto(name, referringTo: attribute, type: type)]
     references.append((node, parameter))
-    let result =
-      element == .int64 || element == .float32 ? parameter : try graph.insert(Cast(to: element), [parameter])
+    let result = element == given ? parameter : try graph.insert(Cast(to: element), [parameter])
     known[attribute] = result
     return result
   }

@@ -77,7 +77,8 @@ struct ONNXModelWriter {
     where !ONNXEmitter.canSpell(node, of: rewrite.rewritten, version: vocabulary.operatorSets[""] ?? 1):
       let domain = try functionDomain(for: node, composite, in: rewrite.rewritten)
       try emitter.emitCall(
-        OperationDescriptor.of(composite).name, domain: domain, node, attributes: LocalFunction.attributes(of: node))
+        OperationDescriptor.of(composite).name, domain: domain, node,
+        attributes: LocalFunction.attributes(of: node, in: rewrite.rewritten))
     default:
       try emitter.emit(node, of: rewrite.rewritten)
     }
