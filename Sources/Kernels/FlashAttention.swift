@@ -37,16 +37,24 @@ package struct FlashAttention: Sendable {
     return withProblem { instructionSet.kernels.scratchBytes($0) }
   }
 
+  /// Looks through the mask for blocks that hide or keep everything; nil where that is not worth it.
+  package func maskScan(on pool: WorkerPool) -> MaskScan? {
+    // Few queries don't skip tiles.
+    guard let mask = arguments.mask, arguments.queryLength >= MaskStates.queries, arguments.keyLength > 0,
+      !arguments.isEmpty, !usesDoublePrecision
+    else { return nil }
+    return MaskScan(mask, of: arguments, on: pool)
+  }
+
   /// Computes the output.
-  package func run(on pool: WorkerPool) {
+  ///
+  /// - Parameter known: What an attention with the same mask found in it; by default it is looked through.
+  package func run(on pool: WorkerPool, maskScan known: MaskScan? = nil) {
     guard !usesDoublePrecision else { return ReferenceAttention(arguments: arguments).run(on: pool) }
     let division = WorkDivision(arguments, tiles: tiles, workers: pool.workerCount)
     let splits = division.keySplits(workers: pool.workerCount)
-    // Few queries don't skip tiles.
-    let scan = arguments.mask.flatMap { mask in
-      arguments.queryLength < MaskStates.queries || arguments.keyLength == 0 || arguments.isEmpty
-        ? nil : MaskScan(mask, of: arguments, on: pool)
-    }
+    let fitting = arguments.mask.flatMap { mask in known.flatMap { $0.fits(mask, of: arguments) ? $0 : nil } }
+    let scan = fitting ?? maskScan(on: pool)
     defer { withExtendedLifetime(scan) {} }
     if splits > 1 {
       runSplit(division, splits: splits, maskStates: scan?.states, on: pool)

@@ -1,26 +1,41 @@
 import KernelInterface
 
-/// The memory of ``MaskStates``, filled by reading a mask once.
-final class MaskScan: @unchecked Sendable {
+/// The memory of ``MaskStates``, filled by reading a mask once; attentions with the same mask can share it.
+package final class MaskScan: @unchecked Sendable {
+  /// How far a mask reaches, axes along which it is broadcast counting as 1.
+  private struct Sizes: Equatable {
+    let batch: Int
+    let heads: Int
+    let queries: Int
+    let keys: Int
+
+    init(_ mask: BooleanBuffer, of arguments: FlashAttentionArguments) {
+      let strides = mask.strides
+      batch = strides.batch == 0 ? 1 : arguments.batch
+      heads = strides.head == 0 ? 1 : arguments.queryHeads
+      queries = strides.row == 0 ? 1 : arguments.queryLength
+      keys = strides.column == 0 ? 1 : arguments.keyLength
+    }
+  }
+
   private let storage: UnsafeMutablePointer<UInt8>
-  private let sizes: (batch: Int, heads: Int, queries: Int, keys: Int)
-  private let mask: BooleanBuffer
+  private let sizes: Sizes
   private let rowBlocks: Int
   private let keyBlocks: Int
 
   /// Reads the mask of an attention on the threads of `pool`; axes along which it is broadcast are read once.
   init(_ mask: BooleanBuffer, of arguments: FlashAttentionArguments, on pool: WorkerPool) {
-    let strides = mask.strides
-    self.mask = mask
-    sizes = (
-      strides.batch == 0 ? 1 : arguments.batch, strides.head == 0 ? 1 : arguments.queryHeads,
-      strides.row == 0 ? 1 : arguments.queryLength, strides.column == 0 ? 1 : arguments.keyLength
-    )
+    sizes = Sizes(mask, of: arguments)
     rowBlocks = (sizes.queries + MaskStates.queries - 1) / MaskStates.queries
     keyBlocks = (sizes.keys + MaskStates.keys - 1) / MaskStates.keys
     let rows = sizes.batch * sizes.heads * rowBlocks
     storage = .allocate(capacity: max(rows * keyBlocks, 1))
-    pool.run(count: rows) { self.scan($0) }
+    pool.run(count: rows) { self.scan($0, of: mask) }
+  }
+
+  /// Whether it is as large as the mask of an attention; whoever shares it has to know that the contents are the same.
+  func fits(_ mask: BooleanBuffer, of arguments: FlashAttentionArguments) -> Bool {
+    sizes == Sizes(mask, of: arguments)
   }
 
   deinit {
@@ -36,7 +51,7 @@ final class MaskScan: @unchecked Sendable {
   }
 
   /// Sets the states of a row of blocks.
-  private func scan(_ row: Int) {
+  private func scan(_ row: Int, of mask: BooleanBuffer) {
     let (head, rowBlock) = row.quotientAndRemainder(dividingBy: rowBlocks)
     let strides = mask.strides
     let firstQuery = rowBlock * MaskStates.queries

@@ -40,10 +40,13 @@ struct FlashAttentionShapeTests {
 
   @Test(arguments: Layout.allCases, KernelElement.allCases)
   func layouts(_ layout: Layout, _ element: KernelElement) throws {
-    var run = KernelRun(element: element, layout: layout)
-    run.shape = AttentionShape(
-      batch: 2, queryHeads: 4, keyHeads: 2, queryLength: 9, keyLength: 13, headSize: 18, valueSize: 33)
-    try run.expectAccurate()
+    var run = KernelRun(element: element, layout: layout, tiles: AttentionTiles(queryRows: 96, keys: 24))
+    for (queryLength, keyLength) in [(1, 40), (9, 13), (50, 40)] {
+      run.shape = AttentionShape(
+        batch: 2, queryHeads: 4, keyHeads: 2, queryLength: queryLength, keyLength: keyLength, headSize: 18,
+        valueSize: 33)
+      try run.expectAccurate()
+    }
   }
 
   /// Any tile sizes give the same attention, sizes that no register tile divides included.

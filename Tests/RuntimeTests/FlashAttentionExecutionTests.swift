@@ -66,6 +66,45 @@ import Testing
     if test.element != .float64 { #expect(actual.statistics.scratchBytes > 0) }
   }
 
+  /// Layers that read one mask look through it once a run, and anew in the next; one that reads another mask does so by itself.
+  @Test func layersShareWhatTheyFindInAMask() throws {
+    let (length, operation) = (40, FlashAttention())
+    var graph = Graph()
+    let x = try graph.addInput(["x"], TensorType(.float32, [1, 2, 40, 16]))
+    let masks = try ["first", "second"].map { try graph.addInput([$0], TensorType(.bool, [1, 40, 40])) }
+    // Two views of the first mask, as every layer of an exported model makes its own.
+    let views = try (0..<2).map { _ in
+      try graph.insert(Unsqueeze(), [masks[0], try graph.insert(Constant(Tensor([Int64(0)])), [])])
+    }
+    var layer = x
+    for mask in [views[0], masks[1], views[1]] {
+      layer = try graph.insert(operation, [layer, layer, layer, nil, mask])
+    }
+    graph.addOutput(["y"], layer)
+
+    let session = Session(graph, options: .init(threads: 2))
+    func mask(_ hides: (_ query: Int, _ key: Int) -> Bool) throws -> Tensor {
+      let bits = (0..<length * length).map { hides($0 / length, $0 % length) ? 0 : 1 }
+      return try Tensor(integers: bits, element: .bool, shape: [1, length, length])
+    }
+    let random = try Tensor.random([1, 2, length, 16], seed: 1)
+    let causal = try mask { $0 < $1 }
+    let reversed = try mask { $0 > $1 }
+    for (first, second) in [(causal, reversed), (reversed, causal)] {
+      let actual = try session.run(["x": random, "first": first, "second": second]).outputs[0]
+      let expected = try [first, second, first].reduce(random) { layer, mask in
+        try operation.evaluate(Operands([layer, layer, layer, nil, mask]))[0]
+      }
+      #expect(try OutputError(of: actual, expected: expected).scaled <= OutputError.tolerance(for: .float32))
+    }
+    let kernels = try session.plan(for: [random, causal, causal].map(\.type)).steps.compactMap { step in
+      if case .kernel(let kernel) = step.method { kernel as? FlashAttentionKernel } else { nil }
+    }
+    #expect(kernels.map(\.readsMaskFirst) == [true, true, false])
+    #expect(kernels[0].sharedMask === kernels[2].sharedMask)
+    #expect(kernels[0].sharedMask !== kernels[1].sharedMask)
+  }
+
   @Test func scratchCountsAgainstTheMemoryLimit() throws {
     var graph = Graph()
     let x = try graph.addInput(["x"], TensorType(.float32, [1, 1, 64, 16]))

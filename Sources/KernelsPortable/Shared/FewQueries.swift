@@ -122,7 +122,7 @@ struct FewQueries {
   private func writeScores(
     _ keys: FeatureRows, _ element: KernelElement, count: Int, next: FeatureRows, query: UnsafePointer<Lanes>
   ) {
-    let (square, scores) = (scratch.square, scratch.scores)
+    let (square, scores) = (scratch.transposer.square, scratch.scores)
     if multipliesPairs {
       var pairs = keys
       pairs.vectors /= 2
@@ -165,12 +165,10 @@ struct FewQueries {
       )
     }
     let padded = vectors &* Lanes.scalarCount
+    WidenedRows(operand: operand, columns: columns)
+      .copy(batch: item.batch, head: item.keyHead, first: first, count: count, to: widened, by: scratch.transposer)
     for row in 0..<count {
-      let target = widened + row &* padded
-      for column in columns..<padded { target[column] = 0 }
-      copyWidening(
-        from: address + row &* operand.rowStride &* operand.element.byteCount, operand.element,
-        stride: operand.columnStride, count: columns, to: target)
+      for column in columns..<padded { widened[row &* padded &+ column] = 0 }
     }
     return (FeatureRows(base: widened, stride: 4 &* padded, vectors: vectors, rowBytes: 0), .float32)
   }

@@ -7,8 +7,7 @@ struct FewQueriesScratch {
   let output: UnsafeMutablePointer<Lanes>
   /// One key tile's scores of four rows, then their exponentials.
   let scores: UnsafeMutablePointer<Lanes>
-  /// As many vectors as there are lanes.
-  let square: UnsafeMutablePointer<Lanes>
+  let transposer: LaneTransposer
   /// One row of a query, an output, a bias or a mask.
   let modifier: UnsafeMutablePointer<Float>
   let maximum: UnsafeMutablePointer<Float>
@@ -47,7 +46,10 @@ struct FewQueriesScratch {
     query = carve(rows &* queryRow &* vectorBytes).assumingMemoryBound(to: Lanes.self)
     output = carve(rows &* valueRow &* vectorBytes).assumingMemoryBound(to: Lanes.self)
     scores = carve(16 &* keyRows &+ vectorBytes).assumingMemoryBound(to: Lanes.self)
-    square = carve(lanes &* vectorBytes).assumingMemoryBound(to: Lanes.self)
+    transposer = LaneTransposer(
+      rows: carve(lanes &* MemoryLayout<UnsafeRawPointer>.stride)
+        .assumingMemoryBound(to: UnsafeMutableRawPointer.self),
+      square: carve(lanes &* vectorBytes).assumingMemoryBound(to: Lanes.self))
     let longestRow = max(queryRow &* lanes, valueRow &* lanes, keyRows)
     modifier = carve(4 &* longestRow).assumingMemoryBound(to: Float.self)
     maximum = carve(4 &* rows).assumingMemoryBound(to: Float.self)

@@ -194,19 +194,16 @@ extension QueryTile {
     _ operand: ResolvedOperand, columns: Int, first: Int, count: Int, to target: UnsafeMutablePointer<Float>
   ) {
     if isReadInPlace(operand) { return }
-    for row in 0..<count {
-      copyWidening(
-        from: operand.address(batch: item.batch, head: item.keyHead, row: first &+ row), operand.element,
-        stride: operand.columnStride, count: columns, to: target + row &* columns)
-    }
+    WidenedRows(operand: operand, columns: columns)
+      .copy(batch: item.batch, head: item.keyHead, first: first, count: count, to: target, by: scratch.transposer)
   }
 
   private func matrix(
     _ operand: ResolvedOperand, columns: Int, widened: UnsafeMutablePointer<Float>, _ tile: PanelTile
   ) -> Matrix {
     guard isReadInPlace(operand) else {
-      let base = widened + (tile.firstKey &- tile.loadedFrom) &* columns
-      return Matrix(base: base, rowStride: columns, columnStride: 1)
+      let stride = WidenedRows.stride(columns: columns)
+      return Matrix(base: widened + (tile.firstKey &- tile.loadedFrom) &* stride, rowStride: stride, columnStride: 1)
     }
     let address = operand.address(batch: item.batch, head: item.keyHead, row: tile.firstKey)
     return Matrix(

@@ -94,9 +94,8 @@ struct ScratchSizes {
     positions = panels &* panelRows &* MemoryLayout<RowPosition>.stride
     addresses = Lanes.scalarCount &* MemoryLayout<UnsafeRawPointer>.stride
     square = Lanes.scalarCount &* Lanes.scalarCount &* 4
-    // Widening a tile is needed for other element types and for misaligned floats alike.
-    keys = keyRows &* problem.headSize &* 4
-    values = keyRows &* problem.valueSize &* 4
+    keys = keyRows &* WidenedRows.stride(columns: problem.headSize) &* 4
+    values = keyRows &* WidenedRows.stride(columns: problem.valueSize) &* 4
   }
 
   var total: Int {

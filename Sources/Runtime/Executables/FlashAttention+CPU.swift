@@ -33,6 +33,11 @@ struct FlashAttentionKernel: Kernel {
   let layouts: [StridedLayout]
   let target: StridedLayout
   var tiles: AttentionTiles
+  /// What attentions with the same mask share, and whether this is the first of them to run.
+  var sharedMask: SharedMaskScan?
+  var readsMaskFirst = true
+
+  static let maskInput = 4
 
   private var query: [Int] { layouts[0].shape }
   private var key: [Int] { layouts[1].shape }
@@ -84,7 +89,9 @@ struct FlashAttentionKernel: Kernel {
         arguments.validKeyLengths = try inputs.optional(6)?.integers().map { min(max($0, 0), key[2]) }
         try withModifiers(inputs, &arguments) { arguments in
           do {
-            try Kernels.FlashAttention(arguments, tiles: tiles).run(on: workers.pool)
+            let attention = try Kernels.FlashAttention(arguments, tiles: tiles)
+            let scan = sharedMask?.scan(for: attention, isFirst: readsMaskFirst, on: workers.pool)
+            attention.run(on: workers.pool, maskScan: scan)
           } catch let error as KernelArgumentError {
             throw ModelError.invalid(error.description)
           }

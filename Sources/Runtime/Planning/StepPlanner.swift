@@ -18,7 +18,7 @@ struct PlannedStep {
   let inputs: [Input]
   let outputs: [Value]
   let outputTypes: [TensorType]
-  let method: ExecutionPlan.Method
+  var method: ExecutionPlan.Method
   /// Inputs whose memory the output may be written over.
   var overwritable: [Int] = []
 }
@@ -75,7 +75,15 @@ struct StepPlanner {
         steps.append(step)
       }
     }
-    return steps.reversed()
+    steps.reverse()
+    FlashAttentionKernel.shareMasks(&steps) { step in
+      let inputs = step.nodes[0].inputs
+      guard inputs.count > FlashAttentionKernel.maskInput, let mask = inputs[FlashAttentionKernel.maskInput] else {
+        return nil
+      }
+      return StridedSource(of: mask, in: graph, keeping: joined)
+    }
+    return steps
   }
 
   /// The contents of a value that depends on no input.

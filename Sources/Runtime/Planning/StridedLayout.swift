@@ -86,7 +86,7 @@ struct StridedLayout: Hashable, Sendable {
 }
 
 /// A value and where another one's elements lie in it.
-struct StridedSource: Sendable {
+struct StridedSource: Hashable, Sendable {
   var value: Value
   var layout: StridedLayout
 

@@ -13,10 +13,12 @@ struct TileSearchResult: Encodable {
   /// The time with the planned tiles, as a multiple of the least time.
   let plannedToBest: Double
   let searched: Int
+  /// All that were measured.
+  let tiles: [Tile]
 
   /// - Parameter measured: the planned tile, then the others; not empty.
   init(_ measured: [MeasuredTile]) {
-    let tiles = measured.map { Tile(query: $0.queryRows, key: $0.keyRows, seconds: $0.seconds) }
+    tiles = measured.map { Tile(query: $0.queryRows, key: $0.keyRows, seconds: $0.seconds) }
     planned = tiles[0]
     best = tiles.min { $0.seconds < $1.seconds } ?? tiles[0]
     plannedToBest = planned.seconds / max(best.seconds, 1e-9)
