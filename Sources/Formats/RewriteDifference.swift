@@ -72,7 +72,7 @@ private struct Analysis {
     var lessened: Set<Int> = []
     for id in original.liveNodes() {
       guard original.operation(of: Value(id), as: Parameter.self) == nil,
-        let source = Analysis.source(of: original.origin(of: id))
+        let source = Analysis.source(of: original[id].origin)
       else { continue }
       mattered.insert(source)
       if !live.contains(id) { lessened.insert(source) }
@@ -87,7 +87,7 @@ private struct Analysis {
     origin.passes.isEmpty ? origin.sources.first?.index : nil
   }
 
-  private func source(of id: NodeID) -> Int? { Analysis.source(of: rewritten.origin(of: id)) }
+  private func source(of id: NodeID) -> Int? { Analysis.source(of: rewritten[id].origin) }
 
   /// The source nodes that are whole and of which something is read by others, but for those that have `changed`.
   func keptSources(without changed: Set<Int>) -> Set<Int> {
@@ -95,7 +95,7 @@ private struct Analysis {
     for id in live {
       guard let source = source(of: id), !kept.contains(source), !changed.contains(source), !lessened.contains(source)
       else { continue }
-      let isRead = rewritten.values(of: id).contains { value in
+      let isRead = rewritten[id].values.contains { value in
         isNamed(value)
           && rewritten.uses(of: value).contains { use in
             guard let reader = use.node else { return true }
@@ -114,7 +114,7 @@ private struct Analysis {
     var readers: [Value: (sources: Set<Int>, outputs: Set<Int>)] = [:]
     for id in live {
       guard let source = source(of: id), kept.contains(source) else { continue }
-      for (before, after) in zip(original.inputs(of: id), rewritten.inputs(of: id)) where before != after {
+      for (before, after) in zip(original[id].inputs, rewritten[id].inputs) where before != after {
         guard let before, let after else {
           readers[before ?? Value(id), default: ([], [])].sources.insert(source)
           continue
@@ -146,7 +146,7 @@ private struct Analysis {
   /// Whether `value`, which has no name in the file, can have that of `before`: nothing else may still define it.
   private func canTake(nameOf before: Value, _ value: Value, kept: Set<Int>) -> Bool {
     guard isNamed(before), !isNamed(value), !live.contains(before.node) else { return false }
-    guard let source = Analysis.source(of: original.origin(of: before.node)) else { return false }
+    guard let source = Analysis.source(of: original[before.node].origin) else { return false }
     return !kept.contains(source)
   }
 
@@ -157,7 +157,7 @@ private struct Analysis {
     }
     var pending = Array(added)
     while let id = pending.popLast() {
-      for case .some(let input) in rewritten.inputs(of: id) where !isNamed(input) && !added.contains(input.node) {
+      for case .some(let input) in rewritten[id].inputs where !isNamed(input) && !added.contains(input.node) {
         added.insert(input.node)
         pending.append(input.node)
       }
@@ -169,7 +169,7 @@ private struct Analysis {
     let order = rewritten.topologicalOrder().filter(added.contains)
     var position: [NodeID: Int] = [:]
     for id in order.reversed() {
-      for value in rewritten.values(of: id) {
+      for value in rewritten[id].values {
         for case .node(let reader, _) in rewritten.uses(of: value) where live.contains(reader) {
           let place = added.contains(reader) ? position[reader] : source(of: reader)
           if let place { position[id] = min(position[id] ?? place, place) }

@@ -31,7 +31,7 @@ public struct FlashAttentionFusionPass: FusionPass {
 
   private func fuseAll(in graph: inout Graph) throws -> [FusionDecision] {
     let live = graph.liveNodes()
-    var names = Set(graph.nodes.map(\.name))
+    var names = TakenNames(graph.nodes.map(\.name))
     var decisions: [FusionDecision] = []
     for id in graph.nodes.map(\.id) {
       let node = graph[id]
@@ -107,15 +107,9 @@ public struct FlashAttentionFusionPass: FusionPass {
   }
 
   /// The anchor's name with its last part exchanged, made unique.
-  private static func resultName(for anchor: String, avoiding names: inout Set<String>) -> String {
+  private static func resultName(for anchor: String, avoiding names: inout TakenNames) -> String {
     let base = anchor.lastIndex(of: "/").map { String(anchor[...$0]) + "FlashAttention" } ?? anchor + "/FlashAttention"
-    var name = base
-    var number = 2
-    while !names.insert(name).inserted {
-      name = "\(base)_\(number)"
-      number += 1
-    }
-    return name
+    return names.unused(base)
   }
 }
 

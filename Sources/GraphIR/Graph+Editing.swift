@@ -21,6 +21,7 @@ extension Graph {
     let results = try infer(&operation, inputs, id: id, outputs: outputs)
     slots.append(Node(id: id, operation: operation, inputs: inputs, outputs: results, name: name, origin: origin))
     uses.append(Array(repeating: [], count: results.count))
+    if operation is any SubgraphOperation { subgraphOwners.append(id) }
     for (index, input) in inputs.enumerated() {
       if let input { uses[input.node.index][input.output].append(.node(id, input: index)) }
     }
@@ -46,6 +47,7 @@ extension Graph {
     }
     slots.removeSubrange(mark...)
     uses.removeSubrange(mark...)
+    subgraphOwners.removeAll { $0.index >= mark }
   }
 
   /// Gives the nodes added since `mark` was taken that come from nowhere the origin `origin`.
@@ -132,15 +134,16 @@ extension Graph {
   public mutating func removeUnused() {
     var isLive = areLive()
     for input in inputs { isLive[input.value.node.index] = true }
-    for index in slots.indices where !isLive[index] && slots[index] != nil {
-      slots[index] = nil
-      uses[index] = []
+    let unused = nodes.filter { !isLive[$0.id.index] }
+    let read = Set(unused.flatMap { $0.inputs.compactMap { $0 } })
+    for value in read where isLive[value.node.index] {
+      uses[value.node.index][value.output].removeAll { use in use.node.map { !isLive[$0.index] } ?? false }
     }
-    for index in slots.indices where slots[index] != nil {
-      for output in uses[index].indices {
-        uses[index][output].removeAll { use in use.node.map { !isLive[$0.index] } ?? false }
-      }
+    for node in unused {
+      slots[node.id.index] = nil
+      uses[node.id.index] = []
     }
+    if !unused.isEmpty { subgraphOwners.removeAll { !isLive[$0.index] } }
     for owner in subgraphOwners { changeSubgraphs(of: owner) { $0.removeUnused() } }
   }
 
@@ -184,6 +187,7 @@ extension Graph {
         try setInput(node.id, ValueInfo(input.type))
       }
     }
+    subgraphOwners = nodes.filter { $0.operation is any SubgraphOperation }.map(\.id)
     try reinfer(inputTypes: [:])
   }
 

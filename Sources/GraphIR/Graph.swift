@@ -27,6 +27,8 @@ public struct Graph: Sendable {
   var uses: [[[Use]]] = []
   /// For a value that took over another's users, that other value: write-back gives it the other's name in the file.
   public internal(set) var replaced: [Value: Value] = [:]
+  /// The nodes whose operations run graphs of their own, in the order in which they were added.
+  public internal(set) var subgraphOwners: [NodeID] = []
   /// What the names of unknown sizes begin with, so that those of a subgraph are no others' of the model; empty for a whole model.
   var scope = ""
 
@@ -38,19 +40,6 @@ public struct Graph: Sendable {
     return node
   }
 
-  // Through the slot, not a copy of the node: these run for every edge of large graphs.
-
-  /// Where the node `id` comes from.
-  package func origin(of id: NodeID) -> Origin { slots[id.index]?.origin ?? self[id].origin }
-
-  /// What the node `id` reads.
-  package func inputs(of id: NodeID) -> [Value?] { slots[id.index]?.inputs ?? self[id].inputs }
-
-  /// The results of the node `id`.
-  package func values(of id: NodeID) -> [Value] {
-    (0..<(slots[id.index]?.outputs.count ?? self[id].outputs.count)).map { Value(id, $0) }
-  }
-
   public func contains(_ id: NodeID) -> Bool { slots.indices.contains(id.index) && slots[id.index] != nil }
 
   /// All nodes, in the order in which they were added.
@@ -58,9 +47,7 @@ public struct Graph: Sendable {
 
   public var nodeCount: Int { slots.reduce(0) { $0 + ($1 == nil ? 0 : 1) } }
 
-  public func info(of value: Value) -> ValueInfo {
-    slots[value.node.index]?.outputs[value.output] ?? self[value.node].outputs[value.output]
-  }
+  public func info(of value: Value) -> ValueInfo { self[value.node].outputs[value.output] }
 
   public func type(of value: Value) -> TensorType { info(of: value).type }
 
@@ -72,7 +59,7 @@ public struct Graph: Sendable {
 
   /// The operation that makes `value`, where it is of type `Op`.
   public func operation<Op: GraphOperation>(of value: Value, as type: Op.Type = Op.self) -> Op? {
-    (slots[value.node.index]?.operation ?? self[value.node].operation) as? Op
+    self[value.node].operation as? Op
   }
 
   /// Every node after those it reads from; otherwise in the order in which they were added.
@@ -83,22 +70,22 @@ public struct Graph: Sendable {
     order.reserveCapacity(slots.count)
     // 0: not seen, 1: being visited, 2: placed.
     var state = [UInt8](repeating: 0, count: slots.count)
-    var stack: [(node: Int, next: Int)] = []
-    for root in slots.indices where slots[root] != nil && state[root] == 0 {
-      stack.append((root, 0))
-      state[root] = 1
-      while let (index, next) = stack.last {
-        // Through the slot, not a copy of the node: this runs once for every edge.
-        guard next < slots[index]?.inputs.count ?? 0 else {
+    var stack: [(node: Int, inputs: [Value?], next: Int)] = []
+    for root in slots where root.map({ state[$0.id.index] == 0 }) ?? false {
+      guard let root else { continue }
+      stack.append((root.id.index, root.inputs, 0))
+      state[root.id.index] = 1
+      while let (index, inputs, next) = stack.last {
+        guard next < inputs.count else {
           state[index] = 2
           order.append(NodeID(index))
           stack.removeLast()
           continue
         }
         stack[stack.count - 1].next += 1
-        if let producer = slots[index]?.inputs[next]?.node.index, state[producer] == 0 {
-          state[producer] = 1
-          stack.append((producer, 0))
+        if let producer = inputs[next]?.node, state[producer.index] == 0 {
+          state[producer.index] = 1
+          stack.append((producer.index, self[producer].inputs, 0))
         }
       }
     }
@@ -118,9 +105,7 @@ public struct Graph: Sendable {
     while let index = pending.popLast() {
       guard !isLive[index] else { continue }
       isLive[index] = true
-      for position in 0..<(slots[index]?.inputs.count ?? 0) {
-        if let input = slots[index]?.inputs[position] { pending.append(input.node.index) }
-      }
+      for case let input? in slots[index]?.inputs ?? [] { pending.append(input.node.index) }
     }
     return isLive
   }

@@ -81,14 +81,68 @@ public struct Origin: Hashable, Sendable {
 }
 
 /// An operation applied to values.
+///
+/// Copies share what they hold until one of them changes: those who walk a graph make one for every step.
 public struct Node: Sendable {
   public let id: NodeID
-  public internal(set) var operation: any GraphOperation
+  private var contents: Contents
+
+  private final class Contents: @unchecked Sendable {
+    var operation: any GraphOperation
+    var inputs: [Value?]
+    var outputs: [ValueInfo]
+    var name: String
+    var origin: Origin
+
+    init(operation: any GraphOperation, inputs: [Value?], outputs: [ValueInfo], name: String, origin: Origin) {
+      self.operation = operation
+      self.inputs = inputs
+      self.outputs = outputs
+      self.name = name
+      self.origin = origin
+    }
+  }
+
+  init(
+    id: NodeID, operation: any GraphOperation, inputs: [Value?], outputs: [ValueInfo], name: String, origin: Origin
+  ) {
+    self.id = id
+    contents = Contents(operation: operation, inputs: inputs, outputs: outputs, name: name, origin: origin)
+  }
+
+  /// What it holds, for it alone to change.
+  private mutating func ownContents() -> Contents {
+    if !isKnownUniquelyReferenced(&contents) {
+      contents = Contents(operation: operation, inputs: inputs, outputs: outputs, name: name, origin: origin)
+    }
+    return contents
+  }
+
+  public internal(set) var operation: any GraphOperation {
+    get { contents.operation }
+    set { ownContents().operation = newValue }
+  }
+
   /// The values it reads, nil for an optional input that is left out.
-  public internal(set) var inputs: [Value?]
-  public internal(set) var outputs: [ValueInfo]
-  public var name: String
-  public var origin: Origin
+  public internal(set) var inputs: [Value?] {
+    get { contents.inputs }
+    set { ownContents().inputs = newValue }
+  }
+
+  public internal(set) var outputs: [ValueInfo] {
+    get { contents.outputs }
+    set { ownContents().outputs = newValue }
+  }
+
+  public var name: String {
+    get { contents.name }
+    set { ownContents().name = newValue }
+  }
+
+  public var origin: Origin {
+    get { contents.origin }
+    set { ownContents().origin = newValue }
+  }
 
   /// Its results as values.
   public var values: [Value] { outputs.indices.map { Value(id, $0) } }

@@ -4,14 +4,14 @@ extension FusionPass {
   /// Runs on `graph`, then on every graph inside it; there, a decision calls a node `outer/inner`.
   func runThroughout(_ graph: inout Graph) throws -> [FusionDecision] {
     var decisions = try run(on: &graph)
-    var anchors = Set(decisions.map(\.anchor))
+    var anchors = TakenNames(decisions.map(\.anchor))
     for owner in graph.subgraphOwners {
       let name = graph[owner].origin.sources.first?.name ?? graph[owner].label
       try graph.updateSubgraphs(of: owner) { inner, _ in
         for decision in try runThroughout(&inner) {
           var outer = decision.inside(of: name)
           // Two branches may use one name.
-          outer.anchor = outer.anchor.made(uniqueIn: &anchors)
+          outer.anchor = anchors.unused(outer.anchor, separator: "#")
           decisions.append(outer)
         }
       }
@@ -30,18 +30,5 @@ extension FusionDecision {
     decision.reason?.node = reason?.node.map { "\(owner)/\($0)" }
     decision.reason?.nearest = (reason?.nearest ?? []).map { .init(kind: $0.kind, node: "\(owner)/\($0.node)") }
     return decision
-  }
-}
-
-extension String {
-  /// The name, or with a number behind it where it is taken.
-  func made(uniqueIn taken: inout Set<String>) -> String {
-    var candidate = self
-    var number = 1
-    while !taken.insert(candidate).inserted {
-      number += 1
-      candidate = "\(self)#\(number)"
-    }
-    return candidate
   }
 }

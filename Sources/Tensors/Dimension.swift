@@ -22,22 +22,50 @@ public struct Dimension: Hashable, Sendable, ExpressibleByIntegerLiteral {
   /// Atoms in ascending order, with repetition; empty for the constant term.
   typealias Monomial = [Atom]
 
-  /// Coefficients, none of them 0.
-  private(set) var terms: [Monomial: Int]
+  /// Numbers and names are by far the most of what a graph holds, and need no memory of their own.
+  private enum Form: Hashable, Sendable {
+    case number(Int)
+    case symbol(String)
+    /// Neither of those; coefficients, none of them 0.
+    case polynomial([Monomial: Int])
+  }
+
+  private let form: Form
 
   /// A polynomial of more terms or factors than this becomes unknown: nothing real has as many, and they explode when nested.
   private static let termLimit = 64
   private static let factorLimit = 256
 
-  public init(_ value: Int) { terms = value == 0 ? [:] : [[]: value] }
+  public init(_ value: Int) { form = .number(value) }
 
   public init(integerLiteral value: Int) { self.init(value) }
 
-  public init(symbol name: String) { terms = [[.symbol(name)]: 1] }
+  public init(symbol name: String) { form = .symbol(name) }
 
-  init(atom: Atom) { terms = [[atom]: 1] }
+  init(atom: Atom) { self.init(terms: [[atom]: 1]) }
 
-  private init(terms: [Monomial: Int]) { self.terms = terms }
+  private init(terms: [Monomial: Int]) {
+    guard terms.count <= 1, let (monomial, coefficient) = terms.first else {
+      form = terms.isEmpty ? .number(0) : .polynomial(terms)
+      return
+    }
+    if monomial.isEmpty {
+      form = .number(coefficient)
+    } else if coefficient == 1, monomial.count == 1, case .symbol(let name) = monomial[0] {
+      form = .symbol(name)
+    } else {
+      form = .polynomial(terms)
+    }
+  }
+
+  /// Coefficients, none of them 0.
+  var terms: [Monomial: Int] {
+    switch form {
+    case .number(let value): value == 0 ? [:] : [[]: value]
+    case .symbol(let name): [[.symbol(name)]: 1]
+    case .polynomial(let terms): terms
+    }
+  }
 
   /// `terms` as a dimension, or `unknown` where they are too many.
   private init(limiting terms: [Monomial: Int]) {
@@ -52,23 +80,15 @@ public struct Dimension: Hashable, Sendable, ExpressibleByIntegerLiteral {
   public static let unrepresentable = Dimension(symbol: "?overflow")
 
   /// The number, where it is one.
-  public var constant: Int? {
-    switch terms.count {
-    case 0: 0
-    case 1: terms[[]]
-    default: nil
-    }
-  }
+  public var constant: Int? { if case .number(let value) = form { value } else { nil } }
 
   public var isUnknown: Bool { self == .unknown }
 
   /// The name, where it is a symbol alone.
-  public var symbol: String? {
-    guard terms.count == 1, let (monomial, coefficient) = terms.first, coefficient == 1, monomial.count == 1,
-      case .symbol(let name) = monomial[0]
-    else { return nil }
-    return name
-  }
+  public var symbol: String? { if case .symbol(let name) = form { name } else { nil } }
+
+  /// Whether it is neither a number nor a symbol alone.
+  private var isPolynomial: Bool { if case .polynomial = form { true } else { false } }
 
   public var isUnrepresentable: Bool { self == .unrepresentable }
 
@@ -88,6 +108,7 @@ public struct Dimension: Hashable, Sendable, ExpressibleByIntegerLiteral {
 
   /// The names of all symbols in it.
   public var symbols: Set<String> {
+    if constant != nil { return [] }
     var names: Set<String> = []
     for atom in terms.keys.joined() {
       switch atom {
@@ -120,7 +141,9 @@ public struct Dimension: Hashable, Sendable, ExpressibleByIntegerLiteral {
       let (product, overflow) = a.multipliedReportingOverflow(by: b)
       return overflow ? .unrepresentable : Dimension(product)
     }
-    if left.terms.isEmpty || right.terms.isEmpty { return 0 }
+    if left == 0 || right == 0 { return 0 }
+    if left == 1 { return right }
+    if right == 1 { return left }
     if let result = absorbing([left, right]) { return result }
     if left.terms.count * right.terms.count > termLimit { return .unknown }
     var terms: [Monomial: Int] = [:]
@@ -205,8 +228,8 @@ public struct Dimension: Hashable, Sendable, ExpressibleByIntegerLiteral {
     if left == right || right.constant == 1 { return left }
     if left.constant == 1 { return right }
     // max(1, size) is 1 only where the size is 0, and 0 with 1 gives 0.
-    if right == maximum(1, left) { return left }
-    if left == maximum(1, right) { return right }
+    if right.isPolynomial, right == maximum(1, left) { return left }
+    if left.isPolynomial, left == maximum(1, right) { return right }
     switch (left.constant, right.constant) {
     case (.some, .some): return nil
     case (.some, nil): return left

@@ -33,7 +33,7 @@ struct GEImporter {
       }
     }
     for operation in operations { readOutputs.formUnion(operation.inputs.compactMap { $0 }) }
-    let order = try DependencyOrder.sorted(dependencies) { operations[$0].name }
+    let order = try DependencyOrder.sorted(dependencies) { "'\(operations[$0].name)'" }
     for index in order where operations[index].type == "Data" { try addInput(operations[index], at: index) }
     for index in order where Self.constants.contains(operations[index].type) {
       try addInput(operations[index], at: index)

@@ -10,7 +10,7 @@ struct GEWriter {
   private let difference: RewriteDifference
   /// What values are called that are new to the file.
   private var newNames: [Value: GEGraph.Input] = [:]
-  private var takenNames: Set<String>
+  private var takenNames: TakenNames
   private var lastNumber: Int
   /// What took the place of an operation that is gone, for those that wait for it.
   private var successors: [String: String] = [:]
@@ -19,7 +19,7 @@ struct GEWriter {
     self.source = source
     self.rewritten = rewritten
     self.difference = difference
-    takenNames = Set(source.description.operations.map(\.name))
+    takenNames = TakenNames(source.description.operations.map(\.name))
     lastNumber = source.description.operations.count
   }
 
@@ -97,7 +97,7 @@ struct GEWriter {
   private mutating func spelled(_ node: Node) throws -> [String] {
     if node.operation is Constant { return [] }
     var spelling = GESpelling(node, in: rewritten)
-    let label = unused(node.name.isEmpty ? spelling.type : node.name)
+    let label = takenNames.unused(node.name.isEmpty ? spelling.type : node.name)
     var texts: [String] = []
     var inputs: [String] = []
     for (index, input) in try spelling.operands().enumerated() {
@@ -105,7 +105,7 @@ struct GEWriter {
       case .none: inputs.append("")
       case .value(let value): inputs.append(name(of: value).text)
       case .unknownConstant(let type):
-        let constant = unused("\(label)/input\(index)")
+        let constant = takenNames.unused("\(label)/input\(index)")
         texts.append(operation(constant, "Const", [], [], attributes: [], outputs: [type]))
         inputs.append("\(constant):0")
       }
@@ -117,16 +117,6 @@ struct GEWriter {
     newNames[Value(node.id)] = GEGraph.Input(name: label, output: spelling.result)
     for source in node.origin.sources where spelling.type == "FlashAttentionScore" { successors[source.name] = label }
     return texts
-  }
-
-  private mutating func unused(_ name: String) -> String {
-    var candidate = name
-    var number = 2
-    while !takenNames.insert(candidate).inserted {
-      candidate = "\(name)_\(number)"
-      number += 1
-    }
-    return candidate
   }
 
   private mutating func operation(

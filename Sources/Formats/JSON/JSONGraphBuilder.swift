@@ -74,7 +74,7 @@ struct JSONGraphBuilder {
       for name in node.outputs { producers[name] = index }
     }
     let dependencies = description.nodes.map { node in node.inputs.compactMap { $0.flatMap { producers[$0] } } }
-    return try DependencyOrder.sorted(dependencies) { description.nodes[$0].label }
+    return try DependencyOrder.sorted(dependencies) { "'\(description.nodes[$0].label)'" }
   }
 
   private mutating func add(_ node: JSONGraph.Node, at index: Int) throws {

@@ -8,18 +8,18 @@ struct JSONGraphWriter {
   private let rewritten: Graph
   private let difference: RewriteDifference
   private var names: [Value: String] = [:]
-  private var takenNames: Set<String>
-  private var takenLabels: Set<String>
+  private var takenNames: TakenNames
+  private var takenLabels: TakenNames
 
   init(_ source: JSONSource, rewritten: Graph, difference: RewriteDifference) {
     self.source = source
     self.rewritten = rewritten
     self.difference = difference
-    takenNames = Set(source.names.values)
+    takenNames = TakenNames(source.names.values)
     let description = source.description
     let firstNode = description.inputs.count + description.weights.count
     let kept = description.nodes.enumerated().filter { !difference.removedSources.contains(firstNode + $0.offset) }
-    takenLabels = Set(kept.map(\.element.label))
+    takenLabels = TakenNames(kept.map(\.element.label))
   }
 
   mutating func text() throws -> [UInt8] {
@@ -63,25 +63,15 @@ struct JSONGraphWriter {
     if let name = names[value] { return name }
     let node = rewritten[value.node]
     let base = node.name.isEmpty ? OperationDescriptor.of(node.operation).name : node.name
-    let name = Self.unused(node.outputs.count == 1 ? base : "\(base).\(value.output)", &takenNames)
+    let name = takenNames.unused(node.outputs.count == 1 ? base : "\(base).\(value.output)")
     names[value] = name
     return name
-  }
-
-  private static func unused(_ name: String, _ taken: inout Set<String>) -> String {
-    var candidate = name
-    var number = 2
-    while !taken.insert(candidate).inserted {
-      candidate = "\(name)_\(number)"
-      number += 1
-    }
-    return candidate
   }
 
   private mutating func text(of node: Node) throws -> String {
     let descriptor = OperationDescriptor.of(node.operation)
     var fields: [(String, String)] = [("op", JSONText.json((node.operation as? Opaque)?.type ?? descriptor.name))]
-    if !node.name.isEmpty { fields.append(("name", JSONText.json(Self.unused(node.name, &takenLabels)))) }
+    if !node.name.isEmpty { fields.append(("name", JSONText.json(takenLabels.unused(node.name)))) }
     var inputs = node.inputs
     while case .some(nil) = inputs.last { inputs.removeLast() }
     var inputNames: [String] = []

@@ -31,7 +31,7 @@ struct ONNXSource: ModelSource {
         names: names)
       return try whole.write(rewritten, of: original, to: path, options: options)
     }
-    let rewrite = try lowered(ONNXRewrite(original: original, rewritten: rewritten, names: names), options)
+    let rewrite = try lowered(ONNXRewrite(original: original, rewritten: rewritten, names: names), options).withDifference()
     let isUnchanged = rewrite.isEmpty
     var output = AtomicOutput()
     do {

@@ -46,11 +46,6 @@ extension Graph {
   /// How many nodes this graph is inside of.
   public var depth: Int { scope.count { $0 == "." } }
 
-  /// The nodes whose operations run graphs of their own, in the order in which they were added.
-  public var subgraphOwners: [NodeID] {
-    slots.indices.lazy.filter { slots[$0]?.operation is any SubgraphOperation }.map { NodeID($0) }
-  }
-
   /// Changes the graphs that the operation of `id` runs, which must keep their inputs and the types of their outputs.
   public mutating func updateSubgraphs(of id: NodeID, _ change: (inout Graph, _ index: Int) throws -> Void) throws {
     let before = subgraphs(of: id)

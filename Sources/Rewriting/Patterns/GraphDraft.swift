@@ -6,12 +6,12 @@ public struct GraphDraft {
   public internal(set) var graph = Graph()
   /// The name of the fused node.
   private(set) var result: String?
-  private(set) var names: Set<String>
+  private(set) var names: TakenNames
   private let prefix: String
   private let pass: String
   private let origin: Origin
 
-  init(_ match: Match, anchor: String, pass: String, in graph: Graph, avoiding names: Set<String>) {
+  init(_ match: Match, anchor: String, pass: String, in graph: Graph, avoiding names: TakenNames) {
     self.pass = pass
     self.names = names
     prefix = anchor.lastIndex(of: "/").map { String(anchor[...$0]) } ?? anchor + "/"
@@ -36,13 +36,6 @@ public struct GraphDraft {
   public mutating func constant(_ tensor: Tensor) throws -> Value { try insert(Constant(tensor), []) }
 
   private mutating func unusedName(for operation: any GraphOperation) -> String {
-    let base = prefix + OperationDescriptor.of(operation).name
-    var name = base
-    var number = 2
-    while !names.insert(name).inserted {
-      name = "\(base)_\(number)"
-      number += 1
-    }
-    return name
+    names.unused(prefix + OperationDescriptor.of(operation).name)
   }
 }

@@ -85,6 +85,8 @@ public struct Combination: Sendable {
     let join: @Sendable (Double, Double) -> Double
     let invert: @Sendable (Double) -> Double
 
+    var types: Set<ObjectIdentifier> { [joining, separating, inverting] }
+
     public init<Joining: GraphOperation, Separating: GraphOperation, Inverting: GraphOperation>(
       joining: Joining.Type, separating: Separating.Type, inverting: Inverting.Type, identity: Double,
       join: @escaping @Sendable (Double, Double) -> Double, invert: @escaping @Sendable (Double) -> Double
@@ -169,9 +171,7 @@ extension Pattern {
   var rootTypes: Set<ObjectIdentifier>? {
     switch self {
     case .operation(let pattern): return [pattern.type]
-    case .combination(let combination):
-      let algebra = combination.algebra
-      return [algebra.joining, algebra.separating, algebra.inverting]
+    case .combination(let combination): return combination.algebra.types
     case .oneOf(let patterns):
       let types = patterns.map(\.rootTypes)
       return types.contains(nil) ? nil : types.reduce(into: []) { $0.formUnion($1 ?? []) }

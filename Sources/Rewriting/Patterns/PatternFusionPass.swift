@@ -24,70 +24,75 @@ extension PatternFusionPass {
   public func run(on graph: inout Graph) throws -> [FusionDecision] {
     // Only who is needed counts as a reader.
     graph.removeUnused()
-    var rewriter = PatternRewriter(pass: self, names: Set(graph.nodes.map(\.name)))
-    return try rewriter.run(on: &graph)
+    var rewriter = PatternRewriter(pass: self)
+    return rewriter.run(on: &graph)
   }
 }
 
 /// One run of a pass over a graph.
 private struct PatternRewriter<Pass: PatternFusionPass> {
   private let pass: Pass
-  private var names: Set<String>
+  /// The names in use; nil until one is needed.
+  private var names: TakenNames?
   private var matcher = PatternMatcher()
   private var decisions: [NodeID: FusionDecision] = [:]
 
-  init(pass: Pass, names: Set<String>) {
-    self.pass = pass
-    self.names = names
-  }
+  init(pass: Pass) { self.pass = pass }
 
-  mutating func run(on graph: inout Graph) throws -> [FusionDecision] {
+  mutating func run(on graph: inout Graph) -> [FusionDecision] {
+    swap(&matcher.graph, &graph)
+    defer { swap(&matcher.graph, &graph) }
     let pattern = pass.pattern
     guard let roots = pattern.rootTypes else { preconditionFailure("\(pass.name) does not say where to look") }
-    let order = graph.topologicalOrder()
+    let order = matcher.graph.topologicalOrder()
+    let reach = AnchorReach(of: pattern, in: matcher.graph, order)
     // From the outputs on, so that a place is seen whole before its parts are.
     for id in order.reversed() where !matcher.replaced.contains(id) {
-      if graph[id].origin.passes.isEmpty, pass.isFused(graph[id], in: graph) { decide(id, .alreadyFused, [id], graph) }
-      if roots.contains(ObjectIdentifier(type(of: graph[id].operation))) { fuse(pattern, at: Value(id), in: &graph) }
+      let node = matcher.graph[id]
+      if pass.isFused(node, in: matcher.graph), node.origin.passes.isEmpty { decide(id, .alreadyFused, [id]) }
+      if roots.contains(ObjectIdentifier(type(of: node.operation))), reach.contains(id) { fuse(pattern, at: Value(id)) }
     }
     for (anchor, miss) in matcher.misses where decisions[anchor] == nil && !matcher.replaced.contains(anchor) {
-      decide(anchor, .declined, miss.match.nodes, graph, reason: miss.reason)
+      decide(anchor, .declined, miss.match.nodes, reason: miss.reason)
     }
-    var anchors: Set<String> = []
+    var anchors = TakenNames()
     return order.compactMap { id in
       guard var decision = decisions[id] else { return nil }
-      decision.anchor = decision.anchor.made(uniqueIn: &anchors)
+      decision.anchor = anchors.unused(decision.anchor, separator: "#")
       return decision
     }
   }
 
-  private mutating func fuse(_ pattern: Pattern, at root: Value, in graph: inout Graph) {
-    guard let match = matcher.firstMatch(of: pattern, at: root, in: graph) else { return }
+  private mutating func fuse(_ pattern: Pattern, at root: Value) {
+    guard let match = matcher.firstMatch(of: pattern, at: root) else { return }
     let anchor = match.anchor ?? root.node
-    var draft = GraphDraft(match, anchor: graph.sourceName(of: anchor), pass: pass.name, in: graph, avoiding: names)
-    // Moved, as the names are: copies of either for every match would take time that grows with the square of the graph.
-    names = []
-    swap(&draft.graph, &graph)
-    defer {
-      swap(&draft.graph, &graph)
-      names = draft.names
-    }
+    // Moved, as the graph is: copies of either for every match would take time that grows with the square of the graph.
+    let taken = names ?? TakenNames(matcher.graph.nodes.map(\.name))
+    names = nil
+    var draft = GraphDraft(
+      match, anchor: matcher.graph.sourceName(of: anchor), pass: pass.name, in: matcher.graph, avoiding: taken)
+    swap(&draft.graph, &matcher.graph)
     let mark = draft.graph.mark
-    do {
+    let outcome = Result {
       let value = try pass.replacement(for: match, in: &draft)
       try draft.graph.replaceUses(of: root, with: value)
+    }
+    if case .failure = outcome { draft.graph.discard(after: mark) }
+    swap(&draft.graph, &matcher.graph)
+    names = draft.names
+    switch outcome {
+    case .success:
       matcher.replaced.formUnion(match.nodes)
-      decide(anchor, .fused, match.nodes, draft.graph, result: draft.result)
-    } catch {
-      draft.graph.discard(after: mark)
-      matcher.miss(error, match)
+      decide(anchor, .fused, match.nodes, result: draft.result)
+    case .failure(let error): matcher.miss(error, match)
     }
   }
 
   private mutating func decide(
-    _ anchor: NodeID, _ verdict: FusionDecision.Verdict, _ nodes: Set<NodeID>, _ graph: Graph, result: String? = nil,
+    _ anchor: NodeID, _ verdict: FusionDecision.Verdict, _ nodes: Set<NodeID>, result: String? = nil,
     reason: Reason? = nil
   ) {
+    let graph = matcher.graph
     let sources = Origin(of: nodes, in: graph).sources.map(\.name)
     decisions[anchor] = FusionDecision(
       pass: pass.name, verdict: verdict, anchor: graph.sourceName(of: anchor),

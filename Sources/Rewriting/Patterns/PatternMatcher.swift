@@ -9,6 +9,9 @@ struct PatternMatcher {
     let reason: Reason
   }
 
+  /// Where it looks; not handed from step to step, which would copy it into every continuation.
+  var graph = Graph()
+
   /// The nearest miss of every anchor.
   private(set) var misses: [NodeID: NearMiss] = [:]
 
@@ -22,11 +25,11 @@ struct PatternMatcher {
   typealias Continuation = (inout PatternMatcher, Match) -> Match?
 
   /// The first way in which `pattern` fits `value` and nothing else reads what lies inside.
-  mutating func firstMatch(of pattern: Pattern, at value: Value, in graph: Graph) -> Match? {
+  mutating func firstMatch(of pattern: Pattern, at value: Value) -> Match? {
     steps = 0
-    return match(pattern, value, Match(root: value), graph) { matcher, match in
+    return match(pattern, value, Match(root: value)) { matcher, match in
       do {
-        try matcher.requireUnused(match, in: graph)
+        try matcher.requireUnused(match)
         return match
       } catch {
         matcher.miss(error, match)
@@ -44,7 +47,7 @@ struct PatternMatcher {
   }
 
   /// Throws where something else reads a value inside of `match`.
-  private func requireUnused(_ match: Match, in graph: Graph) throws {
+  private func requireUnused(_ match: Match) throws {
     for node in match.nodes.sorted() where node != match.root.node {
       for value in graph[node].values {
         for use in graph.uses(of: value) {
@@ -59,7 +62,7 @@ struct PatternMatcher {
 
   /// What `then` makes of the first way in which `pattern` fits `value` that it makes anything of.
   private mutating func match(
-    _ pattern: Pattern, _ value: Value, _ match: Match, _ graph: Graph, _ then: Continuation
+    _ pattern: Pattern, _ value: Value, _ match: Match, _ then: Continuation
   ) -> Match? {
     steps += 1
     guard steps < Self.stepLimit else { return nil }
@@ -70,20 +73,20 @@ struct PatternMatcher {
       return graph.info(of: value).scalar.flatMap { match.binding(capture, to: $0) }.flatMap { then(&self, $0) }
     case .constant(let expected):
       guard let found = graph.info(of: value).scalar else { return nil }
-      return compare(found, expected, value, match, graph).flatMap { then(&self, $0) }
+      return compare(found, expected, value, match).flatMap { then(&self, $0) }
     case .operation(let operation):
-      return self.match(operation, value, match, graph, then)
+      return self.match(operation, value, match, then)
     case .combination(let combination):
-      return self.match(combination, value, match, graph, then)
+      return self.match(combination, value, match, then)
     case .oneOf(let patterns):
       for alternative in patterns {
-        if let found = self.match(alternative, value, match, graph, then) { return found }
+        if let found = self.match(alternative, value, match, then) { return found }
       }
       return nil
     case .checked(let inner, let condition):
-      return self.match(inner, value, match, graph) { matcher, match in
+      return self.match(inner, value, match) { matcher, match in
         do {
-          try condition(value, match, graph)
+          try condition(value, match, matcher.graph)
         } catch {
           matcher.miss(error, match)
           return nil
@@ -93,52 +96,52 @@ struct PatternMatcher {
     case .anchored(let inner):
       var anchored = match
       anchored.anchor = value.node
-      return self.match(inner, value, anchored, graph, then)
+      return self.match(inner, value, anchored, then)
     case .shared(let inner):
-      return self.match(inner, value, match, graph) { matcher, found in
+      return self.match(inner, value, match) { matcher, found in
         var found = found
         found.nodes = match.nodes
         return then(&matcher, found)
       }
     case .named(let capture, let inner):
-      return self.match(inner, value, match, graph) { matcher, match in
+      return self.match(inner, value, match) { matcher, match in
         match.binding(capture, to: value).flatMap { then(&matcher, $0) }
       }
     }
   }
 
   private mutating func match(
-    _ pattern: OperationPattern, _ value: Value, _ match: Match, _ graph: Graph, _ then: Continuation
+    _ pattern: OperationPattern, _ value: Value, _ match: Match, _ then: Continuation
   ) -> Match? {
     let node = graph[value.node]
     guard ObjectIdentifier(type(of: node.operation)) == pattern.type, value.output == pattern.output,
       node.inputs.count >= pattern.inputs.count
     else { return nil }
-    return self.match(pattern.inputs[...], node.inputs[...], match.consuming(node.id), graph, then)
+    return self.match(pattern.inputs[...], node.inputs[...], match.consuming(node.id), then)
   }
 
   private mutating func match(
-    _ patterns: ArraySlice<Pattern>, _ values: ArraySlice<Value?>, _ match: Match, _ graph: Graph,
+    _ patterns: ArraySlice<Pattern>, _ values: ArraySlice<Value?>, _ match: Match,
     _ then: Continuation
   ) -> Match? {
     guard let pattern = patterns.first, let next = values.first else { return then(&self, match) }
     guard let value = next else { return nil }
-    return self.match(pattern, value, match, graph) { matcher, match in
-      matcher.match(patterns.dropFirst(), values.dropFirst(), match, graph, then)
+    return self.match(pattern, value, match) { matcher, match in
+      matcher.match(patterns.dropFirst(), values.dropFirst(), match, then)
     }
   }
 
   private mutating func match(
-    _ combination: Combination, _ value: Value, _ match: Match, _ graph: Graph, _ then: Continuation
+    _ combination: Combination, _ value: Value, _ match: Match, _ then: Continuation
   ) -> Match? {
     let terms = CombinedTerms(of: value, combination.algebra, in: graph)
-    return assign(combination.parts[...], of: combination, terms, [], match, graph, then)
+    return assign(combination.parts[...], of: combination, terms, [], match, then)
   }
 
   /// Finds the remaining parts among terms that are in none of the `taken` ones.
   private mutating func assign(
     _ parts: ArraySlice<Combination.Part>, of combination: Combination, _ terms: CombinedTerms, _ taken: [Int],
-    _ match: Match, _ graph: Graph, _ then: Continuation
+    _ match: Match, _ then: Continuation
   ) -> Match? {
     guard let part = parts.first else {
       guard let (number, joints) = terms.rest(without: taken, combination.algebra, in: graph) else { return nil }
@@ -149,12 +152,12 @@ struct PatternMatcher {
         return match.binding(capture, to: own).flatMap { then(&self, $0) }
       }
       // Where nothing is combined, there is no number to be another one.
-      return compare(number, combination.constant, terms.root, match, graph, isMiss: !joints.isEmpty)
+      return compare(number, combination.constant, terms.root, match, isMiss: !joints.isEmpty)
         .flatMap { then(&self, $0) }
     }
     for index in terms.indices where terms.isFree(index, beside: taken) && terms[index].isInverted == part.isInverted {
-      let found = self.match(part.pattern, terms[index].value, match, graph) { matcher, match in
-        matcher.assign(parts.dropFirst(), of: combination, terms, taken + [index], match, graph, then)
+      let found = self.match(part.pattern, terms[index].value, match) { matcher, match in
+        matcher.assign(parts.dropFirst(), of: combination, terms, taken + [index], match, then)
       }
       if let found { return found }
     }
@@ -163,7 +166,7 @@ struct PatternMatcher {
 
   /// `match`, where `found` is the number that was `expected`, as near as the type of `value` can say it.
   private mutating func compare(
-    _ found: Double, _ expected: Double, _ value: Value, _ match: Match, _ graph: Graph, isMiss: Bool = true
+    _ found: Double, _ expected: Double, _ value: Value, _ match: Match, isMiss: Bool = true
   ) -> Match? {
     // Exporters write constants with five digits at least; narrow types hold fewer.
     let tolerance: Double =

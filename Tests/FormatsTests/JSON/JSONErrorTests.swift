@@ -136,7 +136,7 @@ import Testing
       #"{"op": "Softmax", "inputs": ["b"], "outputs": ["a"]}, {"op": "Softmax", "inputs": ["a"], "outputs": ["b"]}"#,
       "the graph has a cycle: 'a', 'b' depend on each other"
     ),
-    (#"{"op": "Softmax", "inputs": ["a"], "outputs": ["a"]}"#, "the graph has a cycle: 'a' depend on each other"),
+    (#"{"op": "Softmax", "inputs": ["a"], "outputs": ["a"]}"#, "the graph has a cycle: 'a' depends on itself"),
     (
       #"{"op": "Softmax", "name": "n", "inputs": ["x"], "outputs": ["a"]}, {"op": "Softmax", "name": "n", "inputs": ["x"], "outputs": ["b"]}"#,
       "two nodes are called 'n'"

@@ -67,7 +67,7 @@ struct ONNXRefusalTests {
   }
 
   @Test func cycles() throws {
-    expectInvalid("node 'n' (Foo) depends on itself") {
+    expectInvalid("the graph has a cycle: node 'n' (Foo), node 'y' (Foo) depend on each other") {
       _ = try readONNX(
         try Models.model([Models.node("Foo", ["y"], ["a"], name: "n"), Models.node("Foo", ["a"], ["y"])]))
     }

@@ -84,32 +84,7 @@ enum ONNXOrder {
         return index
       }
     }
-    var order: [Int] = []
-    order.reserveCapacity(nodes.count)
-    var state = [UInt8](repeating: 0, count: nodes.count)
-    var stack: [(node: Int, next: Int)] = []
-    for root in nodes.indices where state[root] == 0 {
-      stack.append((root, 0))
-      state[root] = 1
-      while let (index, next) = stack.last {
-        guard next < dependencies[index].count else {
-          state[index] = 2
-          order.append(index)
-          stack.removeLast()
-          continue
-        }
-        stack[stack.count - 1].next += 1
-        let dependency = dependencies[index][next]
-        if state[dependency] == 1 {
-          throw ModelError.invalid("\(label(nodes[dependency])) depends on itself: the graph has a cycle")
-        }
-        if state[dependency] == 0 {
-          state[dependency] = 1
-          stack.append((dependency, 0))
-        }
-      }
-    }
-    return order
+    return try DependencyOrder.sorted(dependencies) { label(nodes[$0]) }
   }
 
   static func label(_ node: Onnx_NodeProto) -> String {

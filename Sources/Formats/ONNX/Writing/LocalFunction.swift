@@ -2,9 +2,17 @@ import GraphIR
 import Operations
 import Tensors
 
-/// Model-local functions that stand for operations that a file can't say otherwise: their bodies are the decompositions, so that they run
+/// A model-local function that stands for an operation that a file can't say otherwise: its body is the decomposition, so that it runs
 /// anywhere.
-enum LocalFunction {
+///
+/// Equal ones have equal definitions.
+struct LocalFunction: Hashable {
+  private let operation: any CompositeOperation
+  /// What the body knows of its inputs; nil for those that are left out.
+  private let inputs: [TensorType?]
+  /// That of the standard operator set.
+  private let version: Int
+
   static let domain = "flashfuse"
 
   /// Whether a node of this type is a call of a variant of such a function; each variant has a domain of its own.
@@ -19,30 +27,46 @@ enum LocalFunction {
     return [try graph.insert(operation, node.inputs, name: node.name, origin: node.origin)]
   }
 
-  /// The function whose calls compute `node` of `graph`, in the given version of the standard operator set, without a domain.
-  static func definition(
-    of node: Node, _ operation: any CompositeOperation, in graph: Graph, version: Int
-  ) throws -> Onnx_FunctionProto {
+  /// The function whose calls compute `node` of `graph`.
+  init(of node: Node, _ operation: any CompositeOperation, in graph: Graph, version: Int) {
+    self.operation = operation
+    self.version = version
+    let slots = OperationDescriptor.of(operation).inputs
+    let isAttention = operation is FlashAttention
+    inputs = node.inputs.enumerated().map { index, input in
+      input.map {
+        Self.openType(
+          graph.type(of: $0), of: slots[index].name, isAttention: isAttention, isHeadwise: isAttention && index < 3)
+      }
+    }
+  }
+
+  static func == (left: LocalFunction, right: LocalFunction) -> Bool {
+    left.version == right.version && left.inputs == right.inputs && left.operation.isEqual(to: right.operation)
+  }
+
+  func hash(into hasher: inout Hasher) {
+    hasher.combine(operation)
+    hasher.combine(inputs)
+    hasher.combine(version)
+  }
+
+  /// The function without a domain.
+  func definition() throws -> Onnx_FunctionProto {
     var body = Graph()
     let descriptor = OperationDescriptor.of(operation)
     let slots = descriptor.inputs
     let attention = operation as? FlashAttention
     var names: [Value: String] = [:]
-    let inputs: [Value?] = try node.inputs.enumerated().map { index, input in
-      guard let input else { return nil }
-      var type = openType(graph.type(of: input), of: slots[index].name, isHeadwise: attention != nil && index < 3)
-      if attention == nil, var dimensions = type.shape.dimensions, !dimensions.isEmpty {
-        // How many features there are is what a body may depend on.
-        dimensions[dimensions.count - 1] = graph.type(of: input).shape.dimensions?.last ?? .unknown
-        type.shape = Shape(dimensions)
-      }
+    let values: [Value?] = try inputs.enumerated().map { index, type in
+      guard let type else { return nil }
       let value = try body.addInput([slots[index].name], type)
       names[value] = slots[index].name
       return value
     }
     var numbers = ReferredNumbers(isOpen: version >= 12)
     let result =
-      try attention?.decompose(inputs, in: &body, numbers: &numbers) ?? operation.decompose(inputs, in: &body)[0]
+      try attention?.decompose(values, in: &body, numbers: &numbers) ?? operation.decompose(values, in: &body)[0]
     body.addOutput(["output"], result)
     try body.decompose { !ONNXEmitter.canSpell($0, of: $1, version: version) }
     body.removeUnused()
@@ -56,9 +80,9 @@ enum LocalFunction {
     }
     var function = Onnx_FunctionProto()
     function.name = descriptor.name
-    function.input = slots.prefix(node.inputs.count).map(\.name)
+    function.input = slots.prefix(inputs.count).map(\.name)
     function.output = ["output"]
-    function.attribute = try attributes(of: node, in: graph).map { $0.name }
+    function.attribute = try attributes().map(\.name)
     function.node = emitter.nodes
     var operatorSet = Onnx_OperatorSetIdProto()
     operatorSet.domain = ""
@@ -70,17 +94,16 @@ enum LocalFunction {
   /// The attributes of a call: all of those that differ from their defaults, and those that the body asks for.
   ///
   /// Those of attention in 64 bits are tensors, since attributes of floating-point numbers have 32.
-  static func attributes(of node: Node, in graph: Graph) throws -> [Onnx_AttributeProto] {
-    let descriptor = OperationDescriptor.of(node.operation)
-    let changed = Set(descriptor.setAttributes(of: node.operation).map(\.name))
-    let hasMask = node.inputs.indices.contains(4) && node.inputs[4] != nil
-    let isWide = node.operation is FlashAttention && node.inputs.first?.map { graph.type(of: $0).element } == .float64
+  func attributes() throws -> [Onnx_AttributeProto] {
+    let descriptor = OperationDescriptor.of(operation)
+    let changed = Set(descriptor.setAttributes(of: operation).map(\.name))
+    let isAttention = operation is FlashAttention
+    let hasMask = inputs.indices.contains(4) && inputs[4] != nil
+    let isWide = isAttention && inputs.first??.element == .float64
     return try descriptor.attributes.compactMap { attribute in
-      let isAsked =
-        node.operation is FlashAttention
-        && (attribute.name == "scale" || (attribute.name == "maskedScore" && hasMask))
+      let isAsked = isAttention && (attribute.name == "scale" || (attribute.name == "maskedScore" && hasMask))
       guard isAsked || changed.contains(attribute.name) else { return nil }
-      var value = attribute.read(node.operation)
+      var value = attribute.read(operation)
       if isWide, case .float(let number) = value {
         value = .tensor(try Tensor(doubles: [number], element: .float64, shape: []))
       }
@@ -88,12 +111,16 @@ enum LocalFunction {
     }
   }
 
-  /// `type` with batch and lengths left open, so that one function serves all calls that differ in those.
-  private static func openType(_ type: TensorType, of name: String, isHeadwise: Bool) -> TensorType {
+  /// The types of the inputs with batch and lengths left open, so that one function serves all calls that differ in those.
+  ///
+  /// How many features there are stays: a body may depend on it.
+  private static func openType(_ type: TensorType, of name: String, isAttention: Bool, isHeadwise: Bool) -> TensorType {
     guard var dimensions = type.shape.dimensions else { return type }
+    let features = dimensions.last
     for axis in dimensions.indices where !isHeadwise || axis % 2 == 0 {
       dimensions[axis] = Dimension(symbol: isHeadwise && axis == 0 ? "batch" : "\(name).\(axis)")
     }
+    if !isAttention, let features { dimensions[dimensions.count - 1] = features }
     return TensorType(type.element, Shape(dimensions))
   }
 }

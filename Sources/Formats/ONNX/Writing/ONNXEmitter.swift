@@ -6,16 +6,14 @@ import Tensors
 final class ONNXVocabulary {
   /// Versions of the operator sets by domain; one that is missing is added when an operation needs it.
   fileprivate(set) var operatorSets: [String: Int]
-  fileprivate var usedValueNames: Set<String>
-  fileprivate var usedNodeNames: Set<String>
-  /// The last number put behind each name that several would have.
-  fileprivate var numbers: [String: Int] = [:]
+  fileprivate var usedValueNames: TakenNames
+  fileprivate var usedNodeNames: TakenNames
 
   /// - Parameter usedValueNames: names that no new value may have.
   init(operatorSets: [String: Int], usedValueNames: Set<String> = [], usedNodeNames: Set<String> = []) {
     self.operatorSets = operatorSets
-    self.usedValueNames = usedValueNames
-    self.usedNodeNames = usedNodeNames
+    self.usedValueNames = TakenNames(usedValueNames)
+    self.usedNodeNames = TakenNames(usedNodeNames)
   }
 
   /// Takes in the operator sets that a function needed beside its own.
@@ -91,7 +89,7 @@ struct ONNXEmitter {
     proto.opType = "Identity"
     proto.input = [try self.name(of: value)]
     proto.output = [name]
-    proto.name = unused("\(name)/Identity", &vocabulary.usedNodeNames)
+    proto.name = vocabulary.usedNodeNames.unused("\(name)/Identity")
     nodes.append(proto)
   }
 
@@ -178,11 +176,11 @@ struct ONNXEmitter {
       proto.metadataProps = try Onnx_StringStringEntryProto.provenance(of: node.origin)
     }
     let base = node.name.isEmpty ? type : node.name
-    proto.name = unused(base, &vocabulary.usedNodeNames)
+    proto.name = vocabulary.usedNodeNames.unused(base)
     for value in node.values {
       if names[value] == nil {
-        names[value] = unused(
-          value.output == 0 ? proto.name : "\(proto.name).\(value.output)", &vocabulary.usedValueNames)
+        names[value] = vocabulary.usedValueNames.unused(
+          value.output == 0 ? proto.name : "\(proto.name).\(value.output)")
       }
       proto.output.append(names[value] ?? "")
     }
@@ -190,15 +188,5 @@ struct ONNXEmitter {
   }
 
   /// A name for a value that no other of the model has.
-  func unusedValueName(_ base: String) -> String { unused(base, &vocabulary.usedValueNames) }
-
-  private func unused(_ base: String, _ used: inout Set<String>) -> String {
-    var candidate = base
-    while !used.insert(candidate).inserted {
-      let number = vocabulary.numbers[base, default: 1] + 1
-      vocabulary.numbers[base] = number
-      candidate = "\(base)_\(number)"
-    }
-    return candidate
-  }
+  func unusedValueName(_ base: String) -> String { vocabulary.usedValueNames.unused(base) }
 }

@@ -12,6 +12,8 @@ struct ONNXModelWriter {
   var upgrade: ONNXUpgrade?
   /// What functions have become at some of their calls, under names of their own.
   var variants: [ONNXFunctions.Key: [Onnx_FunctionProto]] = [:]
+  /// The domains of the functions that nodes have become calls of.
+  private var functionDomains: [LocalFunction: String] = [:]
 
   /// The model that says what `rewrite` has become: nodes that nothing changed are as they were and in their order.
   static func model(_ source: ONNXSource, _ rewrite: ONNXRewrite) throws -> Onnx_ModelProto {
@@ -75,10 +77,11 @@ struct ONNXModelWriter {
       }
     case let composite as any CompositeOperation
     where !ONNXEmitter.canSpell(node, of: rewrite.rewritten, version: vocabulary.operatorSets[""] ?? 1):
-      let domain = try functionDomain(for: node, composite, in: rewrite.rewritten)
+      let function = LocalFunction(
+        of: node, composite, in: rewrite.rewritten, version: vocabulary.operatorSets[""] ?? 1)
       try emitter.emitCall(
-        OperationDescriptor.of(composite).name, domain: domain, node,
-        attributes: LocalFunction.attributes(of: node, in: rewrite.rewritten))
+        OperationDescriptor.of(composite).name, domain: try domain(of: function), node,
+        attributes: function.attributes())
     default:
       try emitter.emit(node, of: rewrite.rewritten)
     }
@@ -100,12 +103,16 @@ struct ONNXModelWriter {
     return ONNXUpgrade.raise(&model.opsetImport, usedNames: model.graph.allValueNames()) { ranks[$0] ?? nil }
   }
 
-  /// The domain of the function that computes `node`, which is added to `model` where it is not there yet.
-  private mutating func functionDomain(
-    for node: Node, _ operation: any CompositeOperation, in graph: Graph
-  ) throws -> String {
-    var function = try LocalFunction.definition(
-      of: node, operation, in: graph, version: vocabulary.operatorSets[""] ?? 1)
+  /// The domain of `function`, which is added to `model` where it is not there yet.
+  private mutating func domain(of function: LocalFunction) throws -> String {
+    if let known = functionDomains[function] { return known }
+    let domain = try domain(of: function.definition())
+    functionDomains[function] = domain
+    return domain
+  }
+
+  private mutating func domain(of definition: Onnx_FunctionProto) throws -> String {
+    var function = definition
     var taken: Set<String> = []
     for variant in model.functions where variant.name == function.name {
       taken.insert(variant.domain)

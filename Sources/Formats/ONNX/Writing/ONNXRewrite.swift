@@ -4,9 +4,17 @@ import Operations
 /// A graph of a file, the model's or one inside it, as it was read and as passes left it.
 struct ONNXRewrite {
   let original: Graph
-  var rewritten: Graph
+  var rewritten: Graph { didSet { foundDifference = nil } }
   /// The names in the file of the original's values.
   let names: ONNXNames
+  /// The difference, where it has been found already.
+  private var foundDifference: RewriteDifference?
+
+  init(original: Graph, rewritten: Graph, names: ONNXNames) {
+    self.original = original
+    self.rewritten = rewritten
+    self.names = names
+  }
 
   /// The graphs that the node `owner` runs.
   func inside(_ owner: NodeID) -> [ONNXRewrite] {
@@ -21,11 +29,19 @@ struct ONNXRewrite {
 
   /// What changes in this graph itself. A node that is not in the file as such changes with the graphs inside it.
   var difference: RewriteDifference {
+    if let foundDifference { return foundDifference }
     let changed = rewritten.subgraphOwners.filter { owner in
       names.inside[owner] == nil && inside(owner).contains { $0.original != $0.rewritten }
     }
     let sources = changed.compactMap { rewritten[$0].origin.sources.first?.index }
     return RewriteDifference(from: original, to: rewritten, changed: Set(sources)) { names.values[$0] != nil }
+  }
+
+  /// The same, with its difference found once for all who ask for it.
+  func withDifference() -> ONNXRewrite {
+    var result = self
+    result.foundDifference = difference
+    return result
   }
 
   /// Whether the file says it already.
@@ -65,6 +81,7 @@ struct ONNXRewrite {
         graph = try graphs[index].lowered(by: lowering).rewritten
       }
     }
+    result = result.withDifference()
     let attention = result.difference.additions.map(\.node).filter { $0.operation is FlashAttention }
     if !attention.isEmpty { result.rewritten = try lowering.lower(attention.map(\.id), in: result.rewritten) }
     return result

@@ -1,3 +1,4 @@
+import GraphIR
 import Tensors
 
 /// Brings nodes of an older standard operator set to the one that has `Attention`, without changing what they mean.
@@ -14,13 +15,13 @@ struct ONNXUpgrade {
   private let version: Int
   /// The number of axes of a value, where it is known.
   private let rank: (String) -> Int?
-  private var usedNames: Set<String>
+  private var usedNames: TakenNames
   /// Types of nodes that could not be brought over.
   private(set) var failures: Set<String> = []
 
   init(from version: Int, usedNames: Set<String>, rank: @escaping (String) -> Int?) {
     self.version = version
-    self.usedNames = usedNames
+    self.usedNames = TakenNames(usedNames)
     self.rank = rank
   }
 
@@ -132,7 +133,7 @@ struct ONNXUpgrade {
         case .floats: Tensor(attribute.floats)
         case .scalarLikeData: Tensor(scalar: attribute.f)
         }
-      let name = unused("\(node.output.first ?? node.name)/\(move.attribute)")
+      let name = usedNames.unused("\(node.output.first ?? node.name)/\(move.attribute)")
       var constant = Onnx_NodeProto()
       constant.opType = "Constant"
       constant.name = name
@@ -141,7 +142,7 @@ struct ONNXUpgrade {
       constants.append(constant)
       var input = name
       if move.content == .scalarLikeData {
-        input = unused("\(name)/like")
+        input = usedNames.unused("\(name)/like")
         var cast = Onnx_NodeProto()
         cast.opType = "CastLike"
         cast.name = input
@@ -153,16 +154,6 @@ struct ONNXUpgrade {
       node.input[move.input] = input
     }
     return constants
-  }
-
-  private mutating func unused(_ base: String) -> String {
-    var candidate = base
-    var number = 1
-    while !usedNames.insert(candidate).inserted {
-      number += 1
-      candidate = "\(base)_\(number)"
-    }
-    return candidate
   }
 }
 

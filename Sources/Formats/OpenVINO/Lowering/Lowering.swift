@@ -15,9 +15,7 @@ struct Lowering {
   /// Where the next weights would go.
   private(set) var weightsEnd: Int
   private let firstID: Int
-  private var takenNames: Set<String>
-  /// The last number put behind each name that several layers would have.
-  private var numbers: [String: Int] = [:]
+  private var takenNames: TakenNames
   private var constants: [Tensor: LayerOutput] = [:]
   /// What the layers of the node at hand are named after.
   private var name = ""
@@ -30,7 +28,7 @@ struct Lowering {
     // Ids that large are no OpenVINO's; the rest of the file would not fit behind them.
     try require(last < Int.max / 2, "the layers' ids are used up")
     firstID = last + 1
-    takenNames = Set(network.layers.map(\.name))
+    takenNames = TakenNames(network.layers.map(\.name))
   }
 
   /// Adds the layers for `node`, whose inputs are given by `input`; one without a name has its layers named after `owner`.
@@ -69,7 +67,7 @@ struct Lowering {
 
   /// Gives the layer that a node's result comes from the node's name.
   private mutating func rename(_ result: LayerOutput?) {
-    guard let result, let index = position(of: result), takenNames.insert(name).inserted else { return }
+    guard let result, let index = position(of: result), takenNames.insert(name) else { return }
     layers[index].name = name
   }
 
@@ -152,13 +150,7 @@ struct Lowering {
   }
 
   private mutating func freeName(_ type: String) -> String {
-    let base = name.isEmpty ? type : "\(name)/\(type)"
-    var candidate = base
-    while !takenNames.insert(candidate).inserted {
-      numbers[base, default: 0] += 1
-      candidate = "\(base)_\(numbers[base, default: 0])"
-    }
-    return candidate
+    takenNames.unused(name.isEmpty ? type : "\(name)/\(type)")
   }
 }
 

@@ -58,39 +58,7 @@ struct IRTopology: Sendable {
           return producer
         })
     }
-    order = try sorted(network)
-  }
-
-  /// Depth-first, with a stack of its own: a chain of layers may be longer than the thread's stack is deep.
-  private func sorted(_ network: IRNetwork) throws -> [Int] {
-    enum State { case new, open, done }
-    var order: [Int] = []
-    order.reserveCapacity(producers.count)
-    var state = [State](repeating: .new, count: producers.count)
-    var stack: [(layer: Int, next: Int)] = []
-    for root in producers.indices where state[root] == .new {
-      stack.append((root, 0))
-      state[root] = .open
-      while let (layer, next) = stack.last {
-        guard next < producers[layer].count else {
-          state[layer] = .done
-          order.append(layer)
-          stack.removeLast()
-          continue
-        }
-        stack[stack.count - 1].next += 1
-        let producer = producers[layer][next].port.layer
-        switch state[producer] {
-        case .new:
-          stack.append((producer, 0))
-          state[producer] = .open
-        case .open:
-          throw ModelError.invalid("the graph has a cycle through layer \(network.layers[producer].label)")
-        case .done: break
-        }
-      }
-    }
-    return order
+    order = try DependencyOrder.sorted(producers.map { $0.map(\.port.layer) }) { network.layers[$0].label }
   }
 }
 
