@@ -233,8 +233,7 @@ extension Graph {
       results += Array(repeating: .unknown, count: outputs - results.count)
     }
     for output in results.indices {
-      let label = "?\(scope)\(id.index).\(output)"
-      try results[output].nameUnknowns(label)
+      try results[output].nameUnknowns("?\(scope)\(id.index).\(output)")
     }
     return results
   }
@@ -257,18 +256,20 @@ extension Graph {
 
 extension ValueInfo {
   /// Gives every size and element of which nothing is known a symbol of its own, and refuses sizes that overflow or are negative.
-  fileprivate mutating func nameUnknowns(_ label: String) throws {
+  fileprivate mutating func nameUnknowns(_ label: @autoclosure () -> String) throws {
     if var dimensions = type.shape.dimensions {
       try require(!dimensions.contains(where: \.isUnrepresentable), "a size of the result overflows: \(type)")
       if let sizes = type.shape.sizes { _ = try Tensor.elementCount(of: sizes, element: type.element) }
-      for axis in dimensions.indices where dimensions[axis].isUnknown {
-        dimensions[axis] = Dimension(symbol: "\(label).\(axis)")
+      if dimensions.contains(where: \.isUnknown) {
+        for axis in dimensions.indices where dimensions[axis].isUnknown {
+          dimensions[axis] = Dimension(symbol: "\(label()).\(axis)")
+        }
+        type.shape = Shape(dimensions)
       }
-      type.shape = Shape(dimensions)
     }
-    if var elements = symbols {
+    if var elements = symbols, elements.contains(where: \.isUnknown) {
       for index in elements.indices where elements[index].isUnknown {
-        elements[index] = Dimension(content: "\(label.dropFirst()).\(index)")
+        elements[index] = Dimension(content: "\(label().dropFirst()).\(index)")
       }
       symbols = elements
     }

@@ -59,8 +59,13 @@ extension Dimension {
 
   /// Whether the dimension is at least `other` for all sizes its symbols stand for. False where it is not known.
   public func isAtLeast(_ other: Dimension) -> Bool {
-    if let a = constant, let b = other.constant { return a >= b }
-    return (self - other).lowerBound.map { $0 >= 0 } ?? false
+    switch (form, other.form) {
+    case (.number(let own), .number(let number)): own >= number
+    case (.number, .symbol): false
+    case (.symbol(let name), .number(let number)): Atom.symbol(name).lowerBound.map { $0 >= number } ?? false
+    case (.symbol(let name), .symbol(let symbol)): name == symbol
+    default: (self - other).lowerBound.map { $0 >= 0 } ?? false
+    }
   }
 
   /// The larger of both, `left` or `right` itself where one is known to be.

@@ -23,14 +23,14 @@ public struct Dimension: Hashable, Sendable, ExpressibleByIntegerLiteral {
   typealias Monomial = [Atom]
 
   /// Numbers and names are by far the most of what a graph holds, and need no memory of their own.
-  private enum Form: Hashable, Sendable {
+  enum Form: Hashable, Sendable {
     case number(Int)
     case symbol(String)
     /// Neither of those; coefficients, none of them 0.
     case polynomial([Monomial: Int])
   }
 
-  private let form: Form
+  let form: Form
 
   /// A polynomial of more terms or factors than this becomes unknown: nothing real has as many, and they explode when nested.
   private static let termLimit = 64

@@ -7,6 +7,9 @@ struct AnchorReach {
   /// For every node by its number; nil where the pattern needs no anchor.
   private var reaches: [Bool]?
 
+  /// Everywhere.
+  init() {}
+
   /// - Parameter order: all nodes of `graph`, each after those it reads.
   init(of pattern: Pattern, in graph: Graph, _ order: [NodeID]) {
     guard let anchors = pattern.anchorTypes else { return }
@@ -22,7 +25,11 @@ struct AnchorReach {
     self.reaches = reaches
   }
 
-  func contains(_ id: NodeID) -> Bool { reaches?[id.index] ?? true }
+  func contains(_ id: NodeID) -> Bool {
+    guard let reaches else { return true }
+    // What was added since then was not looked for.
+    return reaches.indices.contains(id.index) && reaches[id.index]
+  }
 }
 
 extension Pattern {
@@ -39,7 +46,7 @@ extension Pattern {
   }
 
   /// Types of which every match has an anchor; nil where one may have none.
-  fileprivate var anchorTypes: Set<ObjectIdentifier>? {
+  var anchorTypes: Set<ObjectIdentifier>? {
     switch self {
     case .value, .number, .constant: return nil
     case .operation(let pattern): return pattern.inputs.lazy.compactMap(\.anchorTypes).first

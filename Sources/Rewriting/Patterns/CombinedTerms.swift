@@ -24,6 +24,9 @@ struct CombinedTerms {
     }
   }
 
+  /// How many there are that are not made of others; as many parts can be found at most.
+  var leafCount: Int { terms.count { !$0.isJoint } }
+
   var indices: Range<Int> { terms.indices }
 
   subscript(index: Int) -> Term { terms[index] }
@@ -32,14 +35,16 @@ struct CombinedTerms {
 
   private mutating func expand(_ index: Int, _ algebra: Combination.Algebra, in graph: Graph) {
     let term = terms[index]
+    let node = graph[term.value.node]
+    let type = ObjectIdentifier(type(of: node.operation))
+    guard type == algebra.joining || type == algebra.separating || type == algebra.inverting else { return }
     let info = graph.info(of: term.value)
     guard info.element.isFloatingPoint, info.scalar == nil else { return }
-    let node = graph[term.value.node]
     let inputs = node.inputs.compactMap { $0 }
     func add(_ value: Value, inverted: Bool) {
       terms.append(Term(value: value, isInverted: term.isInverted != inverted, parent: index))
     }
-    switch ObjectIdentifier(type(of: node.operation)) {
+    switch type {
     case algebra.joining where inputs.count == 2:
       add(inputs[0], inverted: false)
       add(inputs[1], inverted: false)

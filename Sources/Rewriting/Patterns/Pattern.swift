@@ -57,7 +57,7 @@ extension GraphOperation {
 }
 
 /// An operation of one type on inputs that have patterns of their own; inputs after those may be any.
-public struct OperationPattern: Sendable {
+public final class OperationPattern: Sendable {
   let type: ObjectIdentifier
   let inputs: [Pattern]
   /// Which of the operation's results it is.
@@ -71,7 +71,7 @@ public struct OperationPattern: Sendable {
 }
 
 /// Parts that are added or multiplied in any order and with any brackets, and the number that all constants among them come to.
-public struct Combination: Sendable {
+public final class Combination: Sendable {
   /// The operations that put combinations together.
   public struct Algebra: Sendable {
     /// x ∘ y
@@ -105,14 +105,22 @@ public struct Combination: Sendable {
   struct Part: Sendable {
     let pattern: Pattern
     let isInverted: Bool
+    /// Whether the place's anchor is in it.
+    let hasAnchor: Bool
+
+    init(_ pattern: Pattern, isInverted: Bool) {
+      self.pattern = pattern
+      self.isInverted = isInverted
+      hasAnchor = pattern.anchorTypes != nil
+    }
   }
 
   let algebra: Algebra
   /// Those that say most come first, so that captures are bound when they are looked for.
-  private(set) var parts: [Part]
-  private(set) var constant: Double
+  let parts: [Part]
+  let constant: Double
   /// The number that takes the place of `constant`.
-  private(set) var number: Capture<Double>?
+  let number: Capture<Double>?
 
   /// `left` ∘ `right`, or ∘ its inverse; combinations of the same algebra become one, and those among alternatives, too.
   public static func pattern(
@@ -128,25 +136,27 @@ public struct Combination: Sendable {
   }
 
   private init(_ left: Pattern, _ right: Pattern, inverted: Bool, algebra: Algebra) {
-    self.algebra = algebra
-    parts = []
-    constant = algebra.identity
+    var parts: [Part] = []
+    var constant = algebra.identity
+    var number: Capture<Double>?
+    func add(_ pattern: Pattern, inverted: Bool) {
+      func sign(_ number: Double) -> Double { inverted ? algebra.invert(number) : number }
+      switch pattern {
+      case .constant(let number): constant = algebra.join(constant, sign(number))
+      case .number(let capture) where !inverted && number == nil: number = capture
+      case .combination(let inner) where inner.algebra == algebra && !(inverted && inner.number != nil):
+        constant = algebra.join(constant, sign(inner.constant))
+        parts += inner.parts.map { Part($0.pattern, isInverted: $0.isInverted != inverted) }
+        number = inner.number ?? number
+      default: parts.append(Part(pattern, isInverted: inverted))
+      }
+    }
     add(left, inverted: false)
     add(right, inverted: inverted)
-    parts = parts.filter { !$0.pattern.isCapture } + parts.filter { $0.pattern.isCapture }
-  }
-
-  private mutating func add(_ pattern: Pattern, inverted: Bool) {
-    func sign(_ number: Double, _ inverted: Bool) -> Double { inverted ? algebra.invert(number) : number }
-    switch pattern {
-    case .constant(let number): constant = algebra.join(constant, sign(number, inverted))
-    case .number(let capture) where !inverted && number == nil: number = capture
-    case .combination(let inner) where inner.algebra == algebra && !(inverted && inner.number != nil):
-      constant = algebra.join(constant, sign(inner.constant, inverted))
-      parts += inner.parts.map { Part(pattern: $0.pattern, isInverted: $0.isInverted != inverted) }
-      number = inner.number ?? number
-    default: parts.append(Part(pattern: pattern, isInverted: inverted))
-    }
+    self.algebra = algebra
+    self.parts = parts.filter { !$0.pattern.isCapture } + parts.filter { $0.pattern.isCapture }
+    self.constant = constant
+    self.number = number
   }
 }
 

@@ -45,12 +45,12 @@ private struct PatternRewriter<Pass: PatternFusionPass> {
     let pattern = pass.pattern
     guard let roots = pattern.rootTypes else { preconditionFailure("\(pass.name) does not say where to look") }
     let order = matcher.graph.topologicalOrder()
-    let reach = AnchorReach(of: pattern, in: matcher.graph, order)
+    matcher.reach = AnchorReach(of: pattern, in: matcher.graph, order)
     // From the outputs on, so that a place is seen whole before its parts are.
     for id in order.reversed() where !matcher.replaced.contains(id) {
       let node = matcher.graph[id]
       if pass.isFused(node, in: matcher.graph), node.origin.passes.isEmpty { decide(id, .alreadyFused, [id]) }
-      if roots.contains(ObjectIdentifier(type(of: node.operation))), reach.contains(id) { fuse(pattern, at: Value(id)) }
+      if roots.contains(ObjectIdentifier(type(of: node.operation))), matcher.reach.contains(id) { fuse(pattern, at: Value(id)) }
     }
     for (anchor, miss) in matcher.misses where decisions[anchor] == nil && !matcher.replaced.contains(anchor) {
       decide(anchor, .declined, miss.match.nodes, reason: miss.reason)

@@ -12,6 +12,9 @@ struct PatternMatcher {
   /// Where it looks; not handed from step to step, which would copy it into every continuation.
   var graph = Graph()
 
+  /// From where on it is worth looking for parts that have the anchor.
+  var reach = AnchorReach()
+
   /// The nearest miss of every anchor.
   private(set) var misses: [NodeID: NearMiss] = [:]
 
@@ -135,6 +138,7 @@ struct PatternMatcher {
     _ combination: Combination, _ value: Value, _ match: Match, _ then: Continuation
   ) -> Match? {
     let terms = CombinedTerms(of: value, combination.algebra, in: graph)
+    guard terms.leafCount >= combination.parts.count else { return nil }
     return assign(combination.parts[...], of: combination, terms, [], match, then)
   }
 
@@ -156,6 +160,7 @@ struct PatternMatcher {
         .flatMap { then(&self, $0) }
     }
     for index in terms.indices where terms.isFree(index, beside: taken) && terms[index].isInverted == part.isInverted {
+      if part.hasAnchor, !reach.contains(terms[index].value.node) { continue }
       let found = self.match(part.pattern, terms[index].value, match) { matcher, match in
         matcher.assign(parts.dropFirst(), of: combination, terms, taken + [index], match, then)
       }
