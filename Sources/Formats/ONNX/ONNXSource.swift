@@ -31,7 +31,7 @@ struct ONNXSource: ModelSource {
         names: names)
       return try whole.write(rewritten, of: original, to: path, options: options)
     }
-    let rewrite = try lowered(ONNXRewrite(original: original, rewritten: rewritten, names: names), options).withDifference()
+    let rewrite = try lowered(ONNXRewrite(original: original, rewritten: rewritten, names: names), options)
     let isUnchanged = rewrite.isEmpty
     var output = AtomicOutput()
     do {
@@ -52,7 +52,7 @@ struct ONNXSource: ModelSource {
     let version = try ONNXScope.operatorSets(model.opsetImport)[""] ?? 1
     let lowering = AttentionLowering(
       attentionOperator: options.attentionOperator ?? (version >= 23 ? .onnx : .microsoft))
-    return try rewrite.lowered(by: lowering)
+    return try rewrite.lowered(by: lowering).withDifference()
   }
 
   private func encoded(_ model: Onnx_ModelProto) throws -> Data {

@@ -56,7 +56,8 @@ extension Pattern {
       return types.contains(nil) ? nil : types.reduce(into: []) { $0.formUnion($1 ?? []) }
     case .anchored(.operation(let pattern)): return [pattern.type]
     // What is combined may be one part alone, of whatever type.
-    case .anchored(let inner), .checked(let inner, _), .shared(let inner), .named(_, let inner): return inner.anchorTypes
+    case .anchored(let inner), .checked(let inner, _), .shared(let inner), .named(_, let inner):
+      return inner.anchorTypes
     }
   }
 }

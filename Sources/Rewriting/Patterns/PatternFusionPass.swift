@@ -50,7 +50,8 @@ private struct PatternRewriter<Pass: PatternFusionPass> {
     for id in order.reversed() where !matcher.replaced.contains(id) {
       let node = matcher.graph[id]
       if pass.isFused(node, in: matcher.graph), node.origin.passes.isEmpty { decide(id, .alreadyFused, [id]) }
-      if roots.contains(ObjectIdentifier(type(of: node.operation))), matcher.reach.contains(id) { fuse(pattern, at: Value(id)) }
+      guard matcher.reach.contains(id), roots.contains(ObjectIdentifier(type(of: node.operation))) else { continue }
+      fuse(pattern, at: Value(id))
     }
     for (anchor, miss) in matcher.misses where decisions[anchor] == nil && !matcher.replaced.contains(anchor) {
       decide(anchor, .declined, miss.match.nodes, reason: miss.reason)

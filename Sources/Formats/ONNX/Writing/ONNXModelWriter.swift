@@ -106,12 +106,13 @@ struct ONNXModelWriter {
   /// The domain of `function`, which is added to `model` where it is not there yet.
   private mutating func domain(of function: LocalFunction) throws -> String {
     if let known = functionDomains[function] { return known }
-    let domain = try domain(of: function.definition())
+    let domain = try add(function.definition())
     functionDomains[function] = domain
     return domain
   }
 
-  private mutating func domain(of definition: Onnx_FunctionProto) throws -> String {
+  /// Adds a function, or finds one that is the same, and returns its domain.
+  private mutating func add(_ definition: Onnx_FunctionProto) throws -> String {
     var function = definition
     var taken: Set<String> = []
     for variant in model.functions where variant.name == function.name {
