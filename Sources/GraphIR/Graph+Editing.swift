@@ -130,6 +130,34 @@ extension Graph {
     replaced[new] = replaced[old] ?? old
   }
 
+  /// Makes the node `id` read `inputs` and infers anew what it gives; nodes that read that are left as they are.
+  ///
+  /// Throws, and changes nothing, where the inputs don't fit the operation.
+  package mutating func setInputs(_ inputs: [Value?], of id: NodeID) throws {
+    let node = self[id]
+    try check(inputs, of: node.operation)
+    var operation = node.operation
+    let results = try infer(&operation, inputs, id: id, outputs: node.outputs.count)
+    for (index, input) in node.inputs.enumerated() {
+      guard let input else { continue }
+      uses[input.node.index][input.output].removeAll { $0 == .node(id, input: index) }
+    }
+    for (index, input) in inputs.enumerated() {
+      if let input { uses[input.node.index][input.output].append(.node(id, input: index)) }
+    }
+    slots[id.index]?.operation = operation
+    slots[id.index]?.inputs = inputs
+    slots[id.index]?.outputs = results
+  }
+
+  /// Makes the output at `index` give `value`, under the names it has.
+  package mutating func setOutput(_ index: Int, to value: Value) {
+    let old = outputs[index].value
+    uses[old.node.index][old.output].removeAll { $0 == .output(index) }
+    uses[value.node.index][value.output].append(.output(index))
+    outputs[index].value = value
+  }
+
   /// Removes every node that no output depends on, in the graphs inside nodes, too; inputs stay.
   public mutating func removeUnused() {
     var isLive = areLive()

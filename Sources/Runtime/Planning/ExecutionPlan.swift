@@ -71,6 +71,7 @@ public struct ExecutionPlan: Sendable {
     let binding = try InputBinding(original.inputs, in: original, given: inputTypes)
     var graph = original
     try graph.reinfer(inputTypes: binding.types)
+    try graph.computeHalfPrecisionInSingle()
     // A product with what follows it has a kernel for 32-bit floats of known sizes; others are faster part by part.
     try graph.decompose { $0.operation is any ProductOperation && !ElementwiseRegions.isProduct($0, in: $1) }
 

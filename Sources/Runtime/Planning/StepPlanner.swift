@@ -273,8 +273,8 @@ struct StepPlanner {
     var matrix = matrices.right
     matrix.shape.removeFirst(batch.count)
     matrix.strides.removeFirst(batch.count)
-    let constant = try batch.allSatisfy { $0 == 1 } ? constants.tensor(of: rightSource.value) : nil
-    let packed = constant.flatMap { weights.packed($0, matrix, on: workers) }
+    let constant = try batch.allSatisfy { $0 == 1 } ? weightTensor(rightSource.value) : nil
+    let packed = try constant.flatMap { try weights.packed($0, matrix, on: workers) }
     guard
       let kernel = ProductKernel(
         left: matrices.left, right: matrices.right, packed: packed, instructions: instructions,
@@ -287,6 +287,17 @@ struct StepPlanner {
         + operands.types,
       inputs: factors + operands.inputs, outputs: [Value(sink.id)], outputTypes: [type],
       method: .kernel(kernel))
+  }
+
+  /// The contents of `value`, if constant, in the bits that the model stores them in: 16 of them are widened when they are packed.
+  private mutating func weightTensor(_ value: Value) throws -> Tensor? {
+    let node = graph[value.node]
+    if node.operation is Cast, let source = node.inputs.first.flatMap({ $0 }),
+      graph.info(of: source).element.isHalfPrecision, let stored = try constants.tensor(of: source)
+    {
+      return stored
+    }
+    return try constants.tensor(of: value)
   }
 
   /// Attention that reads its operands where they are, and writes its result as who reads it wants it.
