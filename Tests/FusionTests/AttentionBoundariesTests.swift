@@ -129,6 +129,125 @@ import Testing
     #expect(try decisions(on: attention(unknown)).first?.reason?.code == "scores-gated")
   }
 
+  /// A fill of −10⁴ and then padding: where all keys are hidden, those that only the first mask hides share the weight.
+  @Test func paddingMayFollowAHighFill() throws {
+    let steps = """
+      %6 = Constant : f32[] = -10000.0
+      %7 = Where (%3, %5, %6)
+      %8 = Parameter "padding" : i64[2, 1, 1, 6]
+      %9 = Cast {to = f32} (%8)
+      %10 = Constant : f32[] = 1.0
+      %13 = Sub (%10, %9)
+      %14 = Constant : f32[] = -3.4028235e+38
+      %15 = Mul (%13, %14)
+      %16 = Add (%7, %15)
+      %11 = Softmax (%16)
+      """
+    let log = try expectRewrite(
+      pass, attention(steps),
+      to: """
+        graph {
+          %0 = Parameter "q" : f32[2, 4, 6, 8]
+          %1 = Parameter "k" : f32[2, 4, 8, 6]
+          %2 = Parameter "v" : f32[2, 4, 6, 8]
+          %3 = Parameter "kept" : bool[2, 1, 1, 6]
+          %4 = Parameter "m" : f32[2, 1, 1, 6]
+          %5 = Parameter "padding" : i64[2, 1, 1, 6]
+          %6 = Cast {to = f32} (%5)
+          %7 = Constant : f32[] = 1.0
+          %8 = Sub (%7, %6)
+          %9 = Constant : f32[] = -3.4028235e+38
+          %10 = Mul (%8, %9)
+          %11 = Constant : f32[] = -1000000000.0
+          %12 = Greater (%10, %11)
+          %13 = And (%3, %12)
+          %14 = Cast {to = i32} (%13)
+          %15 = Constant : i64[1] = [3]
+          %16 = ReduceMax (%14, %15)
+          %17 = Cast {to = bool} (%16)
+          %18 = Constant : f32[] = 0.0
+          %19 = Where (%17, %0, %18)
+          %20 = Transpose {perm = [0, 1, 3, 2]} (%1)
+          %21 = Constant : f32[] = 0.0
+          %22 = Constant : f32[] = -10000.0
+          %23 = Where (%3, %21, %22)
+          %24 = Add (%23, %10)
+          %25 = FlashAttention (%19, %20, %2, %24)
+          return "y" %25
+        }
+        """)
+    #expect(log.decisions.first?.assumptions == ["scores that are seen lie far above -10000.0"])
+    // A mask of other numbers than 0 and 1, or one that is not low enough, leaves scores in rows that see nothing.
+    for (part, other) in [("i64[2, 1, 1, 6]", "f32[2, 1, 1, 6]"), ("-3.4028235e+38", "-10000.0")] {
+      let changed = steps.replacing(part, with: other).replacing("%9 = Cast {to = f32} (%8)", with: "%9 = Identity (%8)")
+      let kept = part.hasPrefix("i64") ? changed : steps.replacing(part, with: other)
+      #expect(try decisions(on: attention(kept)).first?.reason?.code == "bias-after-mask")
+    }
+  }
+
+  /// Scores to which a bias is assigned in place, at the places that `first` and `second` (of queries and keys) say.
+  private func assigned(first: String = "%rows", second: String = "%columns", reduction: String = "") -> String {
+    """
+    %zero = Constant : i64[] = 0
+    %one = Constant : i64[] = 1
+    %six = Constant : i64[] = 6
+    %20 = Constant : i64[2, 4, 6, 6, 1] = 0
+    %batches = Parameter "batches" : i64[2, 4, 6, 6, 1]
+    %range = Range (%zero, %six, %one) : i64[6]
+    %late = Range (%one, %six, %one) : i64[5]
+    %shape = Constant : i64[5] = [2, 4, 6, 6, 1]
+    %r = Constant : i64[3] = [6, 1, 1]
+    %c = Constant : i64[2] = [6, 1]
+    %r2 = Reshape (%range, %r)
+    %c2 = Reshape (%range, %c)
+    %rows = Expand (%r2, %shape)
+    %columns = Expand (%c2, %shape)
+    %two = Constant : i64[] = 2
+    %four = Constant : i64[] = 4
+    %b1 = Range (%zero, %two, %one) : i64[2]
+    %b2 = Constant : i64[5] = [2, 1, 1, 1, 1]
+    %b3 = Reshape (%b1, %b2)
+    %b = Expand (%b3, %shape)
+    %h1 = Range (%zero, %four, %one) : i64[4]
+    %h2 = Constant : i64[4] = [4, 1, 1, 1]
+    %h3 = Reshape (%h1, %h2)
+    %h = Expand (%h3, %shape)
+    %places = Concat {axis = -1} (%b, %h, \(first), \(second)) : i64[2, 4, 6, 6, 4]
+    %sum = Add (%5, %4)
+    %6 = ScatterND {\(reduction)} (%5, %places, %sum)
+    %11 = Softmax (%6)
+    """
+  }
+
+  @Test func anAssignmentToAllScoresIsSeenThrough() throws {
+    let log = try expectRewrite(
+      pass, attention(assigned()),
+      to: """
+        graph {
+          %0 = Parameter "q" : f32[2, 4, 6, 8]
+          %1 = Parameter "k" : f32[2, 4, 8, 6]
+          %2 = Parameter "v" : f32[2, 4, 6, 8]
+          %3 = Parameter "kept" : bool[2, 1, 1, 6]
+          %4 = Parameter "m" : f32[2, 1, 1, 6]
+          %batches = Parameter "batches" : i64[2, 4, 6, 6, 1]
+          %5 = Transpose {perm = [0, 1, 3, 2]} (%1) : f32[2, 4, 6, 8]
+          %8 = FlashAttention (%0, %5, %2, %4) : f32[2, 4, 6, 8]
+          return "y" %8
+        }
+        """)
+    #expect(log.decisions.count == 1)
+  }
+
+  /// Places that are turned round, come from an input or are all the same, and sums instead of assignments.
+  @Test(arguments: [
+    ("%columns", "%rows", ""), ("%rows", "%batches", ""), ("%20", "%columns", ""),
+    ("%rows", "%columns", "reduction = \"add\""),
+  ])
+  func anAssignmentElsewhereIsNot(first: String, second: String, reduction: String) throws {
+    let text = attention(assigned(first: first, second: second, reduction: reduction))
+    #expect(try decisions(on: text).first?.reason?.code == "no-score-product")
+  }
+
   /// Where weights are drawn by lot, no two runs are alike.
   @Test func dropoutInTrainingStays() throws {
     let steps = """

@@ -159,6 +159,10 @@ struct AttentionBuilder {
     case .keepThenAdd:
       let kept = try op(Where(), oriented(maskInput("c", .bool)), scores, lowest())
       return try op(Add(), kept, oriented(maskInput("m", element, perBatch: false)))
+    case .keepThenPad:
+      let kept = try op(Where(), oriented(maskInput("c", .bool)), scores, number(-1e4))
+      let padding = try op(Where(), oriented(maskInput("cp", .bool, perBatch: false)), number(0), lowest())
+      return try op(Add(), kept, padding)
     case .addThenKeep:
       let added = try op(Add(), scores, oriented(maskInput("m", element)))
       return try op(Where(), oriented(maskInput("c", .bool)), added, lowest())

@@ -73,4 +73,46 @@ extension Graph {
     }
     return false
   }
+
+  /// Whether every element of `value`, `factor` times, is sure to be 0 or so large that it takes the place of what it is added to.
+  func isAllOrNothing(_ value: Value, times factor: Double, depth: Int = 0) -> Bool {
+    // With 53 bits only what is larger still rounds a score away.
+    let least = info(of: value).element == .float64 ? 1e20 : -AttentionForm.absorbingFill
+    let isLarge = { (number: Double) in (number * factor).magnitude >= least }
+    if let constant = info(of: value).constant {
+      return constant.count <= ValueInfo.contentsLimit
+        && (try? constant.doubles().allSatisfy { $0 == 0 || isLarge($0) }) ?? false
+    }
+    if isLarge(1), isWhole(value) { return true }
+    let node = self[value.node]
+    let inputs = node.inputs.compactMap { $0 }
+    guard depth < 16 else { return false }
+    switch node.operation {
+    case is Mul where inputs.count == 2:
+      return [(0, 1), (1, 0)].contains { one, other in
+        info(of: inputs[one]).scalar.map { isAllOrNothing(inputs[other], times: factor * $0, depth: depth + 1) } ?? false
+      }
+    case is Where where inputs.count == 3:
+      return inputs[1...].allSatisfy { isAllOrNothing($0, times: factor, depth: depth + 1) }
+    case is Neg, is Slice: return isAllOrNothing(inputs[0], times: factor, depth: depth + 1)
+    default:
+      return ShapeStep.source(of: node).map { isAllOrNothing($0, times: factor, depth: depth + 1) } ?? false
+    }
+  }
+
+  /// Whether all elements of `value` are sure to be whole numbers.
+  private func isWhole(_ value: Value, depth: Int = 0) -> Bool {
+    let info = info(of: value)
+    if info.element == .bool || info.element.isInteger { return true }
+    if let constant = info.constant {
+      return constant.count <= ValueInfo.contentsLimit && (try? constant.doubles().allSatisfy { $0 == $0.rounded() }) ?? false
+    }
+    let node = self[value.node]
+    guard depth < 16 else { return false }
+    switch node.operation {
+    case is Add, is Sub, is Mul, is Neg, is Slice:
+      return node.inputs.allSatisfy { $0.map { isWhole($0, depth: depth + 1) } ?? true }
+    default: return ShapeStep.source(of: node).map { isWhole($0, depth: depth + 1) } ?? false
+    }
+  }
 }

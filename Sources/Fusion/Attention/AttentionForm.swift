@@ -35,6 +35,8 @@ struct AttentionForm {
   var limits = PositionBand.Limits()
   /// A further logit of every head, and a factor on it.
   var sink: (value: LabelledValue, scale: Double)?
+  /// What lets a row see keys, where a row that sees none has the biases for scores, whatever its product gave.
+  var visibility: (masks: [Mask], fill: Double, biases: [Bias])?
   /// What exactness rests on, in words.
   var assumptions: [String] = []
 
@@ -58,8 +60,17 @@ struct AttentionForm {
   /// Takes in the next step, front to back, whose result has elements of the given type; throws a `Reason` where attention has no
   /// place for it.
   mutating func apply(
-    _ step: ScoreStep, at node: String, element: ElementType, keys: [Axis], queries: [Axis], axes: AxisTable
+    _ step: ScoreStep, at node: String, element: ElementType, keys: [Axis], queries: [Axis], axes: AxisTable,
+    in graph: Graph
   ) throws(Reason) {
+    if visibility != nil {
+      guard case .biased(let value, let factor) = step, graph.isAllOrNothing(value.value, times: factor) else {
+        throw biasAfterMask(at: node)
+      }
+      visibility?.biases.append(.value(value, factor: factor))
+      biases.append(.value(value, factor: factor))
+      return
+    }
     switch step {
     case .scaled(let factor): try multiply(by: factor, in: element, at: node)
     case .negated: try multiply(by: -1, in: element, at: node)
@@ -87,7 +98,14 @@ struct AttentionForm {
       }
       softcap = 1
     case .biased(let value, let factor):
-      try absorbMask(at: node)
+      let mayFill = element.byteCount >= 4 && graph.isAllOrNothing(value.value, times: factor)
+      if !masks.isEmpty, maskedScore > Self.absorbingFill, maskedScore <= Self.negligibleFill, mayFill {
+        visibility = (masks, maskedScore, [.value(value, factor: factor)])
+        assumptions.append("scores that are seen lie far above \(maskedScore)")
+        absorbMask()
+      } else {
+        try absorbMask(at: node)
+      }
       biases.append(.value(value, factor: factor))
     case .masked(let condition, let hidden, let fill):
       if !masks.isEmpty && fill != maskedScore { try absorbMask(at: node) }
@@ -144,16 +162,25 @@ struct AttentionForm {
 
   /// Turns the mask into a bias, so that something may be added after it.
   private mutating func absorbMask(at node: String) throws(Reason) {
+    guard masks.isEmpty || maskedScore <= Self.absorbingFill else { throw biasAfterMask(at: node) }
+    absorbMask()
+  }
+
+  private mutating func absorbMask() {
     guard !masks.isEmpty else { return }
-    guard maskedScore <= AttentionForm.absorbingFill else {
-      throw Reason(
-        "bias-after-mask",
-        "a bias is added after hidden scores were set to \(maskedScore), which is not low enough to stand for a mask",
-        node: node, hint: "add the bias before the mask, or fill with -inf or the type's lowest number")
-    }
     biases = [.filled(mask: masks, fill: maskedScore, before: biases)]
     masks = []
     maskedScore = -.infinity
+  }
+
+  private func biasAfterMask(at node: String) -> Reason {
+    let fill = visibility?.fill ?? maskedScore
+    return Reason(
+      "bias-after-mask",
+      "something is done to the scores after hidden ones were set to \(fill), which is not low enough to stand for a mask",
+      node: node,
+      hint: "add the bias before the mask, fill with -inf or the type's lowest number, or let the bias be 0 or "
+        + "the lowest number: a product of the latter and whole numbers")
   }
 }
 

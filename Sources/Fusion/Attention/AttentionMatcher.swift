@@ -207,13 +207,13 @@ struct AttentionMatcher {
     for (step, id) in score.steps {
       try form.apply(
         step, at: graph[id].label, element: graph.info(of: Value(id)).element, keys: resolvedKeys, queries: queries,
-        axes: axes)
+        axes: axes, in: graph)
     }
     if softmax.scale != 1 {
       let step = ScoreStep.scaled(by: softmax.scale)
       try form.apply(
         step, at: graph[softmax.anchor].label, element: graph.info(of: Value(softmax.anchor)).element,
-        keys: resolvedKeys, queries: queries, axes: axes)
+        keys: resolvedKeys, queries: queries, axes: axes, in: graph)
     }
     if let assumption = softmax.assumption { form.assumptions.append(assumption) }
     if !softmax.isStable { form.assumeExponentialsInRange() }

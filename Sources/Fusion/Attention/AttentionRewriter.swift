@@ -26,6 +26,10 @@ struct AttentionRewriter {
       let factor = try builder.arrange(factor, to: roles.key, broadcast: [0, 1, 2, 3])
       key = try builder.insert(inverted ? Div() : Mul(), [key, factor], "key")
     }
+    if let visibility = form.visibility {
+      let seen = try rowsSeen(through: visible(through: visibility.masks, visibility.biases))
+      query = try builder.insert(Where(), [seen, query, scalar(0, like: query)], "query")
+    }
     // One element type: that of the wider of the two products' operands, unless only 64 bits hold what hidden scores become.
     let (first, second) = (element(of: query), element(of: value))
     let resultElement = second
@@ -63,7 +67,8 @@ struct AttentionRewriter {
     }
     if match.outputForm.scale != 1 { output = try scaled(output, by: match.outputForm.scale) }
     for mask in match.outputForm.masks {
-      output = try builder.insert(Where(), [rowsSeen(mask), output, scalar(0, like: output)], "output")
+      let seen = try rowsSeen(through: kept([mask]))
+      output = try builder.insert(Where(), [seen, output, scalar(0, like: output)], "output")
     }
     output = try builder.arrange(LabelledValue(value: output, labels: roles.output), to: match.output.labels)
     if let (addend, factor) = match.outputForm.addend {
@@ -72,9 +77,21 @@ struct AttentionRewriter {
     return output
   }
 
-  /// For every row, whether `mask` keeps any key: `[batch, heads, queries, 1]`, or what broadcasts to it.
-  private mutating func rowsSeen(_ mask: AttentionForm.Mask) throws -> Value {
-    let seen = try kept([mask])
+  /// The mask that is true where `masks` hide nothing and no bias of `biases` is so low that it hides.
+  private mutating func visible(
+    through masks: [AttentionForm.Mask], _ biases: [AttentionForm.Bias]
+  ) throws -> Value {
+    var total = try kept(masks)
+    for bias in biases {
+      let value = try emit(bias)
+      let seen = try builder.insert(Greater(), [value, scalar(AttentionForm.absorbingFill, like: value)], "mask")
+      total = try builder.insert(And(), [total, seen], "mask")
+    }
+    return total
+  }
+
+  /// For every row, whether any key of it is `seen`: `[batch, heads, queries, 1]`, or what broadcasts to it.
+  private mutating func rowsSeen(through seen: Value) throws -> Value {
     guard builder.graph.info(of: seen).shape.dimensions?.last != 1 else { return seen }
     let axis = try builder.constant(Tensor(integers: [3], shape: [1]))
     let most = try builder.insert(ReduceMax(), [cast(seen, to: .int32), axis], "mask")

@@ -121,6 +121,10 @@ struct LayoutBuilder {
         parts.append(try integers([size]))
         continue
       }
+      if let whole = try measured(label) {
+        parts.append(whole)
+        continue
+      }
       var product: Value?
       for axis in label {
         let own = try axes.size(of: axis).constant.map { try integers([$0]) } ?? measure(axis)
@@ -133,9 +137,7 @@ struct LayoutBuilder {
 
   /// The size of `axis` at run time: that of a dimension that runs over it, divided by what else that runs over.
   private mutating func measure(_ axis: Axis, except excluded: Set<Axis> = []) throws -> Value {
-    for measure in measures {
-      if let dimension = measure.labels.firstIndex(of: [axis]) { return try sizeOf(measure.value, dimension) }
-    }
+    if let size = try measured([axis]) { return size }
     for measure in measures {
       guard let dimension = measure.labels.firstIndex(where: { $0.contains(axis) }) else { continue }
       let others = measure.labels[dimension].filter { $0 != axis }
@@ -150,6 +152,14 @@ struct LayoutBuilder {
       return size
     }
     throw ModelError.unsupported("the size \(axes.size(of: axis)) can't be found at run time")
+  }
+
+  /// The size of a dimension that runs over `label` and nothing else; nil where no measure has one.
+  private mutating func measured(_ label: [Axis]) throws -> Value? {
+    for measure in measures {
+      if let dimension = measure.labels.firstIndex(of: label) { return try sizeOf(measure.value, dimension) }
+    }
+    return nil
   }
 
   private mutating func sizeOf(_ value: Value, _ dimension: Int) throws -> Value {

@@ -21,6 +21,7 @@ extension AxisTable {
   /// A dimension that an expansion repeats drops its axes: the source does not depend on them.
   mutating func upstream(_ labelled: LabelledValue, in graph: Graph) -> LabelledValue? {
     let node = graph[labelled.value.node]
+    if let assigned = graph.wholeAssignment(node) { return LabelledValue(value: assigned, labels: labelled.labels) }
     guard labelled.value.output == 0, let source = ShapeStep.source(of: node),
       let before = graph.info(of: source).shape.dimensions, let after = graph.info(of: labelled.value).shape.dimensions,
       after.count == labelled.labels.count
