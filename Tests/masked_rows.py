@@ -30,6 +30,8 @@ FORMS = {
     "infinite, then a bias": [("Where", "keep", None, "-inf"), ("Add", None, "bias")],
     "a bias, then lowest": [("Add", None, "bias"), ("Where", "keep", None, "lowest")],
     "lowest, then doubled": [("Where", "keep", None, "lowest"), ("Mul", None, "two")],
+    "low, then padding": [("Where", "keep", None, "low"), ("Add", None, "padding")],
+    "a bias, then low, then padding": [("Add", None, "bias"), ("Where", "keep", None, "low"), ("Add", None, "padding")],
     "a bias": [("Add", None, "bias")],
     "a bias, then raised to the lowest": [("Add", None, "bias"), ("Max", None, "lowest")],
 }
@@ -58,9 +60,12 @@ def model_and_inputs(form: str, kind: str, fixed: bool):
         "v": random.normal(size=(BATCH, HEADS, KEYS, SIZE)).astype(dtype),
         "keep": keep,
         "bias": bias,
+        "unpadded": random.uniform(size=(BATCH, 1, 1, KEYS)) > 0.5,
     }
-    numbers = {"scale": SIZE**-0.5, "lowest": lowest, "-inf": -numpy.inf, "low": -1e4, "two": 2.0}
+    numbers = {"zero": 0.0, "scale": SIZE**-0.5, "lowest": lowest, "-inf": -numpy.inf, "low": -1e4, "two": 2.0}
     nodes = [helper.make_node("MatMul", ["q", "k"], ["product"]), helper.make_node("Mul", ["product", "scale"], ["step0"])]
+    if form.endswith("padding"):
+        nodes.append(helper.make_node("Where", ["unpadded", "zero", "lowest"], ["padding"]))
     for index, (operator, *operands) in enumerate(FORMS[form]):
         names = [f"step{index}" if each is None else each for each in operands]
         nodes.append(helper.make_node(operator, names, [f"step{index + 1}"]))

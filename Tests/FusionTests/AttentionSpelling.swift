@@ -5,8 +5,8 @@ struct AttentionSpelling: CustomStringConvertible {
     case none, divided, multiplied, commuted, onQuery, onKey, split, threeTimes, perHead, perKey, runtime
   }
   enum Mask: String, CaseIterable {
-    case none, added, commutedAdd, addedTwice, subtracted, matrix, keep, hide, keepLowest, keepThenAdd, keepThenPad, addThenKeep
-    case keepThenScale, scalar, clamped
+    case none, added, commutedAdd, addedTwice, subtracted, matrix, keep, hide, keepLowest, keepThenAdd, addThenKeep
+    case keepThenPad, keepThenScale, scalar, clamped
     case causal, causalLowest, causalAdded, causalAndPadding, lowerRight, window, clipped, addedByOneSum
     case chunked, everySecond, table
   }

@@ -68,7 +68,7 @@ public struct AttentionVariant: Sendable, CustomStringConvertible {
     ]
   }
 
-  init(
+  public init(
     _ description: String, element: ElementType = .float32, heads: Int = 3, keyHeads: Int? = nil, queries: Int = 4,
     keys: Int = 6, valueSize: Int = 8, bias: [Int]? = nil, mask: [Int]? = nil, lengths: [Int64]? = nil,
     hasSinks: Bool = false, emptyRow: Double? = nil, _ change: (inout FlashAttention) -> Void = { _ in }

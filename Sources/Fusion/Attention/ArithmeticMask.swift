@@ -90,7 +90,8 @@ extension Graph {
     switch node.operation {
     case is Mul where inputs.count == 2:
       return [(0, 1), (1, 0)].contains { one, other in
-        info(of: inputs[one]).scalar.map { isAllOrNothing(inputs[other], times: factor * $0, depth: depth + 1) } ?? false
+        let number = info(of: inputs[one]).scalar
+        return number.map { isAllOrNothing(inputs[other], times: factor * $0, depth: depth + 1) } ?? false
       }
     case is Where where inputs.count == 3:
       return inputs[1...].allSatisfy { isAllOrNothing($0, times: factor, depth: depth + 1) }
@@ -105,7 +106,8 @@ extension Graph {
     let info = info(of: value)
     if info.element == .bool || info.element.isInteger { return true }
     if let constant = info.constant {
-      return constant.count <= ValueInfo.contentsLimit && (try? constant.doubles().allSatisfy { $0 == $0.rounded() }) ?? false
+      return constant.count <= ValueInfo.contentsLimit
+        && (try? constant.doubles().allSatisfy { $0 == $0.rounded() }) ?? false
     }
     let node = self[value.node]
     guard depth < 16 else { return false }

@@ -77,6 +77,10 @@ extension AxisTable {
     case let transpose as Transpose:
       guard let order = transpose.order(rank: labelled.labels.count) else { return nil }
       return LabelledValue(value: result, labels: order.map { labelled.labels[$0] })
+    case is Expand:
+      // A run that repeats something would repeat weights: only an expansion to the sizes that are there is none.
+      let before = graph.info(of: labelled.value).shape.dimensions
+      return before == after ? LabelledValue(value: result, labels: labelled.labels) : nil
     case is Reshape, is Unsqueeze, is Squeeze, is Flatten:
       return regroup(labelled.labels, to: after).map { LabelledValue(value: result, labels: $0) }
     default:

@@ -38,6 +38,18 @@ struct ONNXAttentionWritingTests {
     }
   }
 
+  /// Runtimes run products of bfloat16, but have no attention for it.
+  @Test func bfloat16IsComputedIn32Bits() throws {
+    let variant = try AttentionVariant("bfloat16", element: .bfloat16, bias: [2, 1, 4, 6])
+    for spelling in [WriteOptions.AttentionOperator.microsoft, .onnx] {
+      let model = try write(variant, spelling, isDynamic: true)
+      let document = try Document.read(path: model.path)
+      let attention = try #require(document.graph.nodes.first { $0.operation is FlashAttention })
+      #expect(document.graph.type(of: Value(attention.id)).element == .float32)
+      #expect(document.graph.type(of: document.graph.outputs[0].value).element == .bfloat16)
+    }
+  }
+
   @Test func whatAnOperatorCannotSayIsAFunction() throws {
     let functions = [
       "soft-cap", "soft-cap and bias", "causal, soft-cap and sinks", "sinks", "sinks and mask", "mask with −1",
@@ -124,7 +136,7 @@ struct ONNXAttentionWritingTests {
     _ variant: AttentionVariant, _ spelling: WriteOptions.AttentionOperator, isDynamic: Bool
   ) throws -> (path: String, types: [String], folder: TemporaryDirectory) {
     let codes: [ElementType: Onnx_TensorProto.DataType] = [
-      .float32: .float, .float64: .double, .bool: .bool, .int64: .int64,
+      .float32: .float, .float64: .double, .bfloat16: .bfloat16, .bool: .bool, .int64: .int64,
     ]
     var values: [Onnx_ValueInfoProto] = []
     for (name, tensor) in zip(Self.names, variant.inputs) {

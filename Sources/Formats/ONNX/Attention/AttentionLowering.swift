@@ -12,8 +12,9 @@ struct AttentionLowering {
     var lowered = graph
     var shared = SharedValues()
     for id in nodes {
-      let node = lowered[id]
-      guard let attention = node.operation as? FlashAttention else { continue }
+      guard let attention = lowered[id].operation as? FlashAttention else { continue }
+      let wide = try widened(id, in: &lowered)
+      let node = lowered[wide]
       // Moved, not copied: there may be many attentions in a large graph.
       var builder = AttentionBuilder(attention, node, graph: Graph(), shared: SharedValues())
       builder.exchange(&lowered, &shared)
@@ -31,6 +32,21 @@ struct AttentionLowering {
     }
     lowered.removeUnused()
     return lowered
+  }
+
+  /// The node that stands for the attention `id`: one of 32 bits for one of bfloat16, for which runtimes have no kernels.
+  private func widened(_ id: NodeID, in graph: inout Graph) throws -> NodeID {
+    let node = graph[id]
+    guard let query = node.inputs.first.flatMap({ $0 }), graph.type(of: query).element == .bfloat16 else { return id }
+    func cast(_ value: Value, to element: ElementType) throws -> Value {
+      try graph.insert(Cast(to: element), [value], name: "\(node.name)/Cast", origin: node.origin)
+    }
+    let inputs = try node.inputs.map { input in
+      try input.map { graph.type(of: $0).element == .bfloat16 ? try cast($0, to: .float32) : $0 }
+    }
+    let wide = try graph.add(node.operation, inputs, name: node.name, origin: node.origin)
+    try graph.replaceUses(of: Value(id), with: cast(Value(wide), to: .bfloat16))
+    return wide
   }
 }
 
