@@ -38,8 +38,11 @@ package struct AttentionProblem: @unchecked Sendable {
   /// One byte an element, nonzero = keep; `element` is ignored; `hasMask` says whether it counts.
   package var mask: ResolvedOperand
   package var hasMask = false
-  /// What the mask's blocks hold, or nil where it was not worth finding out.
+  /// What the blocks of mask and bias hold, or nil where it was not worth finding out.
   package var maskStates: MaskStates?
+  package var biasStates: MaskStates?
+  /// The length, as a vector, of the longest key of every batch entry and key head, or nil where the bias hides nothing.
+  package var longestKeys: UnsafePointer<Float>?
   /// Its base has to come from a mutable pointer.
   package var output: ResolvedOperand
   /// One logit per query head, or nil.
@@ -48,6 +51,7 @@ package struct AttentionProblem: @unchecked Sendable {
   package var validKeyLengths: UnsafePointer<Int>?
 
   package var group = 1
+  package var keyHeads = 1
   package var queryLength = 0
   package var keyLength = 0
   package var headSize = 0

@@ -1,6 +1,8 @@
 /// The entry points of the kernels that were compiled for one instruction set.
 package struct KernelTable: Sendable {
   package typealias ScratchBytes = @Sendable (_ problem: AttentionProblem) -> Int
+  package typealias LongestKey =
+    @Sendable (_ problem: AttentionProblem, _ batch: Int, _ head: Int, _ keys: Range<Int>) -> Float
   package typealias Attend =
     @Sendable (_ problem: AttentionProblem, _ item: AttentionItem, _ scratch: UnsafeMutableRawPointer) -> Void
 
@@ -14,6 +16,8 @@ package struct KernelTable: Sendable {
   package let scratchBytes: ScratchBytes
   /// Computes one item. `scratch` holds at least `scratchBytes` bytes and is aligned to 64.
   package let attend: Attend
+  /// The length, as a vector, of the longest of some keys; NaN or infinite if one is.
+  package let longestKey: LongestKey
   package let products: ProductKernels
   package let rows: RowKernels
   /// Loops to compare with.
@@ -21,13 +25,14 @@ package struct KernelTable: Sendable {
 
   package init(
     name: String, panelRows: Int, hasBFloat16Dots: Bool, scratchBytes: @escaping ScratchBytes, attend: @escaping Attend,
-    products: ProductKernels, rows: RowKernels, limits: KernelLimits
+    longestKey: @escaping LongestKey, products: ProductKernels, rows: RowKernels, limits: KernelLimits
   ) {
     self.name = name
     self.panelRows = panelRows
     self.hasBFloat16Dots = hasBFloat16Dots
     self.scratchBytes = scratchBytes
     self.attend = attend
+    self.longestKey = longestKey
     self.products = products
     self.rows = rows
     self.limits = limits

@@ -1,8 +1,15 @@
-/// What each block of a mask holds, found once and shared by all heads and rows that the mask is broadcast to.
+/// What each block of a mask or a bias holds, found once and shared by all heads and rows that it is broadcast to.
 package struct MaskStates: @unchecked Sendable {
-  /// Bits of a block's state: it hides some key from some query; it keeps one.
+  /// Bits of a block's state: it hides some key from some query; it keeps one as it is; it changes one otherwise.
+  ///
+  /// A bias keeps where it is 0, and hides where it is `leastHiding` or less, unless the scores are that large.
   package static let hides: UInt8 = 1
   package static let keeps: UInt8 = 2
+  package static let changes: UInt8 = 4
+  /// What is known of a block that nobody looked at.
+  package static let anything = hides | keeps | changes
+  /// Above the numbers that models add to hide keys, of which the largest in use is −10,000.
+  package static let leastHiding: Float = -9000
   /// The queries and keys of a block.
   package static let queries = 16
   package static let keys = 32

@@ -1,4 +1,5 @@
 import KernelInterface
+import Synchronization
 
 /// An attention that is ready to run: arguments checked, tiles chosen, work divided.
 package struct FlashAttention: Sendable {
@@ -37,35 +38,83 @@ package struct FlashAttention: Sendable {
     return withProblem { instructionSet.kernels.scratchBytes($0) }
   }
 
+  /// What was found in mask and bias, for attentions with the same ones to share; nil where it is not worth looking.
+  package struct Scans: Sendable {
+    package var mask: MaskScan?
+    package var bias: MaskScan?
+
+    package init(mask: MaskScan? = nil, bias: MaskScan? = nil) { (self.mask, self.bias) = (mask, bias) }
+  }
+
+  /// Few queries don't skip tiles.
+  private var skipsTiles: Bool {
+    arguments.queryLength >= MaskStates.queries && arguments.keyLength > 0 && !arguments.isEmpty && !usesDoublePrecision
+  }
+
   /// Looks through the mask for blocks that hide or keep everything; nil where that is not worth it.
   package func maskScan(on pool: WorkerPool) -> MaskScan? {
-    // Few queries don't skip tiles.
-    guard let mask = arguments.mask, arguments.queryLength >= MaskStates.queries, arguments.keyLength > 0,
-      !arguments.isEmpty, !usesDoublePrecision
-    else { return nil }
-    return MaskScan(mask, of: arguments, on: pool)
+    arguments.mask.flatMap { skipsTiles ? MaskScan(.mask($0), of: arguments, on: pool) : nil }
+  }
+
+  /// Looks through the bias for blocks that hide everything or are 0; nil where that is not worth it.
+  package func biasScan(on pool: WorkerPool) -> MaskScan? {
+    arguments.bias.flatMap { skipsTiles ? MaskScan(.bias($0), of: arguments, on: pool) : nil }
   }
 
   /// Computes the output.
   ///
-  /// - Parameter known: What an attention with the same mask found in it; by default it is looked through.
-  package func run(on pool: WorkerPool, maskScan known: MaskScan? = nil) {
+  /// - Parameter known: What an attention with the same mask or bias found in it; what is nil is looked through.
+  package func run(on pool: WorkerPool, scans known: Scans = Scans()) {
     guard !usesDoublePrecision else { return ReferenceAttention(arguments: arguments).run(on: pool) }
-    let division = WorkDivision(arguments, tiles: tiles, workers: pool.workerCount)
+    func fitting(_ scan: MaskScan?, _ operand: ScannedOperand?) -> MaskScan? {
+      guard let scan, let operand, scan.fits(operand, of: arguments) else { return nil }
+      return scan
+    }
+    let maskScan = fitting(known.mask, arguments.mask.map { .mask($0) }) ?? maskScan(on: pool)
+    let biasScan = fitting(known.bias, arguments.bias.map { .bias($0) }) ?? biasScan(on: pool)
+    let hidden = HiddenParts(
+      mask: maskScan, bias: biasScan,
+      longestKeys: arguments.mask == nil && biasScan?.hidesBlocks ?? false ? longestKeys(on: pool) : nil)
+    let division = WorkDivision(
+      arguments, tiles: tiles, panelRows: instructionSet.kernels.panelRows, workers: pool.workerCount)
     let splits = division.keySplits(workers: pool.workerCount)
-    let fitting = arguments.mask.flatMap { mask in known.flatMap { $0.fits(mask, of: arguments) ? $0 : nil } }
-    let scan = fitting ?? maskScan(on: pool)
-    defer { withExtendedLifetime(scan) {} }
     if splits > 1 {
-      runSplit(division, splits: splits, maskStates: scan?.states, on: pool)
+      runSplit(division, splits: splits, hidden, on: pool)
     } else {
-      runWhole(division, maskStates: scan?.states, on: pool)
+      runWhole(division, hidden, on: pool)
     }
   }
 
-  private func runWhole(_ division: WorkDivision, maskStates: MaskStates?, on pool: WorkerPool) {
+  /// What tells which parts of the scores are hidden, where that is known.
+  struct HiddenParts: Sendable {
+    var mask: MaskScan?
+    var bias: MaskScan?
+    /// Of every batch entry and key head.
+    var longestKeys: [Float]?
+  }
+
+  private func longestKeys(on pool: WorkerPool) -> [Float] {
     let kernels = instructionSet.kernels
-    withProblem(maskStates) { problem in
+    let keysPerTask = 1024
+    let tasksPerHead = (arguments.keyLength + keysPerTask - 1) / keysPerTask
+    let lengths = Mutex([Float](repeating: 0, count: arguments.batch * arguments.keyHeads))
+    withProblem { problem in
+      pool.run(count: arguments.batch * arguments.keyHeads * tasksPerHead) { task in
+        let (head, part) = task.quotientAndRemainder(dividingBy: tasksPerHead)
+        let (batch, keyHead) = head.quotientAndRemainder(dividingBy: arguments.keyHeads)
+        let first = part * keysPerTask
+        let longest = kernels.longestKey(
+          problem, batch, keyHead, first..<min(first + keysPerTask, arguments.keyLength))
+        // A NaN stays.
+        lengths.withLock { if !(longest <= $0[head]) { $0[head] = $0[head].isNaN ? .nan : longest } }
+      }
+    }
+    return lengths.withLock { $0 }
+  }
+
+  private func runWhole(_ division: WorkDivision, _ hidden: HiddenParts, on pool: WorkerPool) {
+    let kernels = instructionSet.kernels
+    withProblem(hidden) { problem in
       pool.run(count: division.count, scratchBytes: kernels.scratchBytes(problem)) { index, scratch in
         kernels.attend(problem, division.item(at: index), scratch)
       }
@@ -73,10 +122,10 @@ package struct FlashAttention: Sendable {
   }
 
   /// Lets several workers share one item's keys, then merges what they found.
-  func runSplit(_ division: WorkDivision, splits: Int, maskStates: MaskStates? = nil, on pool: WorkerPool) {
+  func runSplit(_ division: WorkDivision, splits: Int, _ hidden: HiddenParts = HiddenParts(), on pool: WorkerPool) {
     let kernels = instructionSet.kernels
     let partials = PartialResults(division, splits: splits, valueSize: arguments.valueSize)
-    withProblem(maskStates) { problem in
+    withProblem(hidden) { problem in
       pool.run(count: division.count * splits, scratchBytes: kernels.scratchBytes(problem)) { index, scratch in
         let (whole, split) = index.quotientAndRemainder(dividingBy: splits)
         var item = division.item(at: whole, split: split, of: splits)
@@ -95,16 +144,20 @@ package struct FlashAttention: Sendable {
   }
 
   private func withProblem<Result>(
-    _ maskStates: MaskStates? = nil, _ body: (AttentionProblem) -> Result
+    _ hidden: HiddenParts = HiddenParts(), _ body: (AttentionProblem) -> Result
   ) -> Result {
     var problem = AttentionProblem(arguments, tiles: tiles)
-    problem.maskStates = maskStates
+    (problem.maskStates, problem.biasStates) = (hidden.mask?.states, hidden.bias?.states)
     problem.usesBFloat16Dots = usesBFloat16Dots
+    defer { withExtendedLifetime(hidden) {} }
     return (arguments.sinks ?? []).withUnsafeBufferPointer { sinks in
       (arguments.validKeyLengths ?? []).withUnsafeBufferPointer { lengths in
-        problem.sinks = arguments.sinks == nil ? nil : sinks.baseAddress
-        problem.validKeyLengths = arguments.validKeyLengths == nil ? nil : lengths.baseAddress
-        return body(problem)
+        (hidden.longestKeys ?? []).withUnsafeBufferPointer { longestKeys in
+          problem.sinks = arguments.sinks == nil ? nil : sinks.baseAddress
+          problem.validKeyLengths = arguments.validKeyLengths == nil ? nil : lengths.baseAddress
+          problem.longestKeys = hidden.longestKeys == nil ? nil : longestKeys.baseAddress
+          return body(problem)
+        }
       }
     }
   }

@@ -17,6 +17,7 @@ extension AttentionProblem {
       self.mask = ResolvedOperand(base: mask.base, .float32, mask.strides)
       hasMask = true
     }
+    keyHeads = arguments.keyHeads
     queryLength = arguments.queryLength
     keyLength = arguments.keyLength
     headSize = arguments.headSize

@@ -15,9 +15,14 @@ struct WorkDivision: Sendable {
   private static let itemsPerWorker = 32
   /// Fewer rows would be read along with all keys and values for little work.
   private static let fewestRows = 48
+  /// So few rows are an item of their own at no cost; some more, up to the widest vector, would be one at half speed.
+  private static let fewRows = 12
+  private static let widestVector = 16
 
-  /// - Parameter workers: With several, items are made so small that all finish at about the same time.
-  init(_ arguments: FlashAttentionArguments, tiles: AttentionTiles, workers: Int) {
+  /// - Parameters:
+  ///   - panelRows: Rows that the kernel works on at once: tiles are multiples of it, as far as `tiles` allows.
+  ///   - workers: With several, items are made so small that all finish at about the same time.
+  init(_ arguments: FlashAttentionArguments, tiles: AttentionTiles, panelRows: Int, workers: Int) {
     keyHeads = arguments.keyHeads
     group = arguments.keyHeads == 0 ? 1 : arguments.queryHeads / arguments.keyHeads
     keyLength = arguments.keyLength
@@ -30,12 +35,17 @@ struct WorkDivision: Sendable {
     let sharesItems = arguments.queryLength < mostRows && group > 1
     rowsPerSpan = arguments.queryLength * (sharesItems ? group : 1)
     spansPerKeyHead = sharesItems ? 1 : group
-    // Tiles of about the same size, of whole vectors.
-    let fewest = max(1, (rowsPerSpan + mostRows - 1) / mostRows)
-    let widestVector = 16
-    let even = ((rowsPerSpan + fewest - 1) / fewest + widestVector - 1) / widestVector * widestVector
-    tileRows = max(1, min(tiles.queryRows, even))
-    tilesPerSpan = (rowsPerSpan + tileRows - 1) / tileRows
+    // Tiles of about the same number of whole panels.
+    let rest = rowsPerSpan % panelRows
+    let panels = max(rowsPerSpan / panelRows + (rest > Self.fewRows ? 1 : 0), 1)
+    let mostPanels = max(mostRows / panelRows, 1)
+    let fewest = (panels + mostPanels - 1) / mostPanels
+    tileRows = min(tiles.queryRows, (panels + fewest - 1) / fewest * panelRows)
+    let tileCount = (rowsPerSpan + tileRows - 1) / tileRows
+    let last = rowsPerSpan - (tileCount - 1) * tileRows
+    let joinsLast =
+      tileCount > 1 && last > Self.fewRows && last <= Self.widestVector && tileRows + last <= tiles.queryRows
+    tilesPerSpan = tileCount - (joinsLast ? 1 : 0)
     count = arguments.isEmpty ? 0 : arguments.batch * keyHeads * spansPerKeyHead * tilesPerSpan
   }
 
@@ -49,7 +59,7 @@ struct WorkDivision: Sendable {
     item.keyHead = keyHead
     item.firstHead = keyHead * group + spanInGroup
     item.firstRow = (tilesPerSpan - 1 - reversedTile) * tileRows
-    item.rowCount = min(tileRows, rowsPerSpan - item.firstRow)
+    item.rowCount = reversedTile == 0 ? rowsPerSpan - item.firstRow : tileRows
     item.firstKey = 0
     item.lastKey = keyLength
     return item
@@ -65,7 +75,7 @@ struct WorkDivision: Sendable {
   }
 
   /// The rows of the largest item.
-  var largestItem: Int { min(tileRows, rowsPerSpan) }
+  var largestItem: Int { tilesPerSpan == 1 ? rowsPerSpan : max(tileRows, rowsPerSpan - (tilesPerSpan - 1) * tileRows) }
 
   /// Into how many shares the keys are split, so that few items with many keys keep all workers busy.
   func keySplits(workers: Int) -> Int {

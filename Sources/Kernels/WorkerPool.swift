@@ -98,10 +98,15 @@ private struct Job {
 ///
 /// `condition` protects every variable that is not atomic; the atomic ones change while it is held, except `next`, which
 /// hands out the tasks, and `unfinished` where it goes down.
+///
+/// A call waits for the threads that have joined it, not for those that were still asleep when the last task was taken:
+/// where such a thread shares the caller's processor it would run only once the caller sleeps, and then wake it on its
+/// own processor again, call after call.
 private final class SharedState: @unchecked Sendable {
   private let condition = NSCondition()
   private let next = Atomic(0)
   private let generation = Atomic(0)
+  /// Threads that have joined the current call and not left it.
   private let unfinished = Atomic(0)
   private let isStopped = Atomic(false)
   private var job: Job?
@@ -117,17 +122,18 @@ private final class SharedState: @unchecked Sendable {
       condition.lock()
       self.job = job
       activeWorkers = workers
-      unfinished.store(workers - 1, ordering: .releasing)
       generation.add(1, ordering: .releasing)
       condition.broadcast()
       condition.unlock()
     }
     perform(job, scratch, worker: 0)
     guard workers > 1 else { return }
+    condition.lock()
+    self.job = nil
+    condition.unlock()
     wait { unfinished.load(ordering: .acquiring) == 0 }
     condition.lock()
     while unfinished.load(ordering: .acquiring) > 0 { condition.wait() }
-    self.job = nil
     condition.unlock()
   }
 
@@ -146,15 +152,20 @@ private final class SharedState: @unchecked Sendable {
       wait { generation.load(ordering: .acquiring) != seen || isStopped.load(ordering: .acquiring) }
       condition.lock()
       while generation.load(ordering: .acquiring) == seen && !isStopped.load(ordering: .acquiring) { condition.wait() }
+      // A thread that was just woken is often put where the caller runs, and stays there for tens of milliseconds
+      // although another processor is idle. It joins afterwards, so that nobody waits for it meanwhile.
+      if let processor = job?.processor, flashfuse_current_processor() == processor {
+        condition.unlock()
+        flashfuse_leave_processor(processor)
+        condition.lock()
+      }
       let current = generation.load(ordering: .acquiring)
       let job = worker < activeWorkers && current != seen ? job : nil
+      if job != nil { unfinished.add(1, ordering: .relaxed) }
       seen = current
       condition.unlock()
       if isStopped.load(ordering: .acquiring) { return }
       guard let job else { continue }
-      // A thread that was just woken is often put where the caller runs, and stays there for tens of milliseconds
-      // although another processor is idle.
-      if flashfuse_current_processor() == job.processor { flashfuse_leave_processor(job.processor) }
       perform(job, scratch, worker: worker)
       guard unfinished.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 else { continue }
       condition.lock()

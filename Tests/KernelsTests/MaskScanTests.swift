@@ -26,7 +26,7 @@ struct MaskScanTests {
       let mask = BooleanBuffer(
         base: base, byteCount: memory.count, strides: Strides(batch: 0, head: 0, row: keys * stride, column: stride))
       let scan = try run.withArguments(of: run.inputs) { arguments, _ in
-        MaskScan(mask, of: arguments, on: KernelRun.pool)
+        MaskScan(.mask(mask), of: arguments, on: KernelRun.pool)
       }
       for query in 0..<queries {
         let block = query / MaskStates.queries * MaskStates.queries

@@ -14,7 +14,7 @@ struct SplitKeysTests {
       var run = run
       run.shape = shape
       return try run.withArguments(of: run.inputs) { arguments, _ in
-        WorkDivision(arguments, tiles: AttentionTiles(queryRows: 48, keys: 64), workers: workers)
+        WorkDivision(arguments, tiles: AttentionTiles(queryRows: 48, keys: 64), panelRows: 48, workers: workers)
           .keySplits(workers: workers)
       }
     }
@@ -50,7 +50,7 @@ struct SplitKeysTests {
     let exact = NaiveAttention<Double>(run.shape, run.modifiers, inputs).output()
     let actual = try run.withArguments(of: inputs) { arguments, output in
       let attention = try FlashAttention(arguments)
-      let division = WorkDivision(arguments, tiles: attention.tiles, workers: 2)
+      let division = WorkDivision(arguments, tiles: attention.tiles, panelRows: 48, workers: 2)
       attention.runSplit(division, splits: splits, on: KernelRun.pool)
       return output.numbers
     }

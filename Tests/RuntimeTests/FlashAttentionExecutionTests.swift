@@ -100,9 +100,9 @@ import Testing
     let kernels = try session.plan(for: [random, causal, causal].map(\.type)).steps.compactMap { step in
       if case .kernel(let kernel) = step.method { kernel as? FlashAttentionKernel } else { nil }
     }
-    #expect(kernels.map(\.readsMaskFirst) == [true, true, false])
-    #expect(kernels[0].sharedMask === kernels[2].sharedMask)
-    #expect(kernels[0].sharedMask !== kernels[1].sharedMask)
+    #expect(kernels.map { $0.mask?.isFirst } == [true, true, false])
+    #expect(kernels[0].mask?.scan === kernels[2].mask?.scan)
+    #expect(kernels[0].mask?.scan !== kernels[1].mask?.scan)
   }
 
   @Test func scratchCountsAgainstTheMemoryLimit() throws {

@@ -14,6 +14,7 @@ package let kernelTable = KernelTable(
     tile.attend()
     tile.finish()
   },
+  longestKey: { KeyLengths.longest($0, batch: $1, head: $2, keys: $3) },
   products: ProductKernels(
     panelColumns: MatrixProduct.panelColumns, tileRows: ProductTile<ThreeVectors>.rows,
     blockColumns: { MatrixProduct.blockColumns($0) }, packedColumns: { MatrixProduct.packedColumns($0) },

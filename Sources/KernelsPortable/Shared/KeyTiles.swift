@@ -11,8 +11,9 @@ struct PanelTile {
   /// The keys `firstKey ..< firstKey + count` are those that some row sees.
   let firstKey: Int
   let count: Int
-  /// What the mask does in the tile: bits of ``MaskStates``; both where it was not looked for.
-  var maskState = MaskStates.hides | MaskStates.keeps
+  /// What mask and bias do in the tile: bits of ``MaskStates``.
+  var maskState = MaskStates.anything
+  var biasState = MaskStates.anything
 }
 
 extension QueryTile {
@@ -27,8 +28,9 @@ extension QueryTile {
   /// Runs over the keys, tile by tile.
   ///
   /// A tile that a mask hides from all rows of a panel adds `e^(maskedScore − maximum)` per key: nothing if
-  /// `maskedScore` is −∞; otherwise nothing once every row's maximum is far above it, which is only known after the
-  /// visible tiles. Rows that see nothing else then get their mean of the values.
+  /// `maskedScore` is −∞; otherwise nothing once every row's maximum is far above it, which may only be known after the
+  /// visible tiles. Rows that see nothing else then get their mean of the values. The same goes for tiles that a bias
+  /// hides, with the largest score that the lengths of queries and keys allow.
   func attend() {
     guard attendTiles(.visible) else { return }
     _ = attendTiles(.hidden)
@@ -46,12 +48,7 @@ extension QueryTile {
     var leavesTiles = false
     while begin < end {
       let tileEnd = min(end, begin &+ problem.tiles.keys)
-      if problem.usesBFloat16Dots {
-        pairValues(first: begin, count: tileEnd &- begin)
-      } else {
-        widen(problem.key, columns: problem.headSize, first: begin, count: tileEnd &- begin, to: scratch.keys)
-        widen(problem.value, columns: problem.valueSize, first: begin, count: tileEnd &- begin, to: scratch.values)
-      }
+      var isLoaded = false
       for panel in 0..<panelCount {
         let range = keyRange(ofPanel: panel)
         var first = max(range.first, begin)
@@ -60,10 +57,19 @@ extension QueryTile {
         let last = min(range.last, tileEnd)
         prefetchKeys(after: tileEnd, until: end, share: panel, of: panelCount)
         guard first < last else { continue }
-        let tile = PanelTile(
+        var tile = PanelTile(
           panel: panel, vectors: vectors(inPanel: panel), visible: range, loadedFrom: begin,
           firstKey: first, count: last &- first)
-        if !attend(tile, pass) { leavesTiles = true }
+        if problem.hasMask { tile.maskState = maskState(of: tile) }
+        if let states = problem.biasStates { tile.biasState = state(of: tile, in: states) }
+        switch decision(on: tile, pass) {
+        case .skip: continue
+        case .leave: leavesTiles = true
+        case .attend:
+          if !isLoaded { load(first: begin, count: tileEnd &- begin) }
+          isLoaded = true
+          attend(tile)
+        }
       }
       begin = tileEnd
     }
@@ -87,32 +93,59 @@ extension QueryTile {
     operand.address(batch: item.batch, head: item.keyHead, row: key)
   }
 
-  /// Takes one tile of keys into one panel; returns false where it has to be looked at again as a hidden one.
-  private func attend(_ tile: PanelTile, _ pass: Pass) -> Bool {
-    var tile = tile
-    if problem.hasMask { tile.maskState = maskState(of: tile) }
-    let isHidden = tile.maskState == MaskStates.hides
+  private enum Decision {
+    case skip
+    /// To be looked at again once all visible tiles have been attended to.
+    case leave
+    case attend
+  }
+
+  private func decision(on tile: PanelTile, _ pass: Pass) -> Decision {
+    let isHiddenByMask = tile.maskState == MaskStates.hides
+    // Where there is a mask as well, its score may be above what the bias leaves.
+    let isHiddenByBias = tile.biasState == MaskStates.hides && !problem.hasMask && problem.longestKeys != nil
+    if isHiddenByMask {
+      if problem.maskedScore == -Float.infinity || maskedScoresVanish(in: tile) { return .skip }
+    } else if isHiddenByBias, biasedScoresVanish(in: tile) {
+      return .skip
+    }
     switch pass {
     case .visible:
-      if isHidden { return problem.maskedScore == -Float.infinity }
-      if let bias, !problem.hasMask, bias.holdsOnly(-.infinity, in: tile, of: self) { return true }
+      if let bias, !problem.hasMask, bias.holdsOnly(-.infinity, in: tile, of: self) { return .skip }
+      return isHiddenByMask || isHiddenByBias ? .leave : .attend
     case .hidden:
-      if !isHidden || maskedScoresVanish(in: tile) { return true }
+      return isHiddenByMask || isHiddenByBias ? .attend : .skip
     }
+  }
+
+  /// Brings keys and values into the form in which the products read them.
+  private func load(first: Int, count: Int) {
+    if problem.usesBFloat16Dots {
+      pairValues(first: first, count: count)
+    } else {
+      widen(problem.key, columns: problem.headSize, first: first, count: count, to: scratch.keys)
+      widen(problem.value, columns: problem.valueSize, first: first, count: count, to: scratch.values)
+    }
+  }
+
+  /// Takes one tile of keys into one panel.
+  private func attend(_ tile: PanelTile) {
     switch tile.vectors {
     case 1: attend(OneVector.self, tile)
     case 2: attend(TwoVectors.self, tile)
     default: attend(ThreeVectors.self, tile)
     }
-    return true
   }
 
   /// What the mask does to the panel's rows in a tile.
   private func maskState(of tile: PanelTile) -> UInt8 {
-    guard let states = problem.maskStates else {
-      let isHidden = mask?.holdsOnly(0, in: tile, of: self) ?? false
-      return isHidden ? MaskStates.hides : MaskStates.hides | MaskStates.keeps
-    }
+    if let states = problem.maskStates { return state(of: tile, in: states) }
+    let isHidden = mask?.holdsOnly(0, in: tile, of: self) ?? false
+    return isHidden ? MaskStates.hides : MaskStates.anything
+  }
+
+  /// What was found for the panel's rows in a tile.
+  private func state(of tile: PanelTile, in states: MaskStates) -> UInt8 {
     let positions = scratch.positions + tile.panel &* panelRows
     var state: UInt8 = 0
     var lane = 0
@@ -125,15 +158,6 @@ extension QueryTile {
       lane &+= rest
     }
     return state
-  }
-
-  /// Whether `e^(maskedScore − maximum)` is zero for every row of the panel.
-  private func maskedScoresVanish(in tile: PanelTile) -> Bool {
-    let maxima = UnsafeMutableRawPointer(scratch.maximum + tile.panel &* 3).assumingMemoryBound(to: Float.self)
-    for lane in 0..<tile.vectors &* Lanes.scalarCount {
-      if !(problem.maskedScore - maxima[lane] < -89) { return false }
-    }
-    return true
   }
 
   private func attend<Row: PanelRow>(_: Row.Type, _ tile: PanelTile) {
@@ -158,17 +182,19 @@ extension QueryTile {
     tile.firstKey < tile.visible.openFirst || tile.firstKey &+ tile.count > tile.visible.openLast
   }
 
+  private func isBiased(_ tile: PanelTile) -> Bool { problem.hasBias && tile.biasState != MaskStates.keeps }
+
   /// Whether `modify` changes scores.
   func isModified(_ tile: PanelTile) -> Bool {
     let isMasked = problem.hasMask && tile.maskState != MaskStates.keeps
-    return problem.softcap > 0 || problem.hasBias || isMasked || hasHiddenKeys(tile)
+    return problem.softcap > 0 || isBiased(tile) || isMasked || hasHiddenKeys(tile)
   }
 
   /// Soft cap, bias, mask, key bounds, in this order.
   func modify(_ tile: PanelTile) {
     let modifiers = ScoreModifiers(scores: scratch.scores, count: tile.count, vectors: tile.vectors)
     if problem.softcap > 0 { modifiers.cap(problem.softcap) }
-    if let bias {
+    if let bias, isBiased(tile) {
       bias.copy(in: tile, of: self, to: scratch.modifier)
       modifiers.add(scratch.modifier, isShared: bias.isShared)
     }

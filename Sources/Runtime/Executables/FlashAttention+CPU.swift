@@ -33,10 +33,11 @@ struct FlashAttentionKernel: Kernel {
   let layouts: [StridedLayout]
   let target: StridedLayout
   var tiles: AttentionTiles
-  /// What attentions with the same mask share, and whether this is the first of them to run.
-  var sharedMask: SharedMaskScan?
-  var readsMaskFirst = true
+  /// What attentions with the same bias or the same mask share.
+  var bias: MaskShare?
+  var mask: MaskShare?
 
+  static let biasInput = 3
   static let maskInput = 4
 
   private var query: [Int] { layouts[0].shape }
@@ -90,8 +91,11 @@ struct FlashAttentionKernel: Kernel {
         try withModifiers(inputs, &arguments) { arguments in
           do {
             let attention = try Kernels.FlashAttention(arguments, tiles: tiles)
-            let scan = sharedMask?.scan(for: attention, isFirst: readsMaskFirst, on: workers.pool)
-            attention.run(on: workers.pool, maskScan: scan)
+            let pool = workers.pool
+            attention.run(
+              on: pool,
+              scans: .init(
+                mask: mask?.scan { attention.maskScan(on: pool) }, bias: bias?.scan { attention.biasScan(on: pool) }))
           } catch let error as KernelArgumentError {
             throw ModelError.invalid(error.description)
           }

@@ -76,12 +76,9 @@ struct StepPlanner {
       }
     }
     steps.reverse()
-    FlashAttentionKernel.shareMasks(&steps) { step in
+    FlashAttentionKernel.shareMasks(&steps) { step, input in
       let inputs = step.nodes[0].inputs
-      guard inputs.count > FlashAttentionKernel.maskInput, let mask = inputs[FlashAttentionKernel.maskInput] else {
-        return nil
-      }
-      return StridedSource(of: mask, in: graph, keeping: joined)
+      return (inputs.count > input ? inputs[input] : nil).flatMap { StridedSource(of: $0, in: graph, keeping: joined) }
     }
     return steps
   }

@@ -31,12 +31,14 @@ extension AttentionWorkload {
     return operands + queryRows * keyRows * (4 + element.byteCount) + queryRows * valueSize * 4
   }
 
-  /// The tile where caches hold what is read again: the scores of a panel of queries stay in the nearest one, keys and values of
+  /// The tile where caches hold what is read again: the weights of a panel of queries stay in the nearest one, keys and values of
   /// a tile in a quarter of the next, outputs of the query tile in another part of it. Six panels read keys and values rarely enough.
+  /// Weights have 32 bits but those of bfloat16, which are multiplied as pairs.
   private func cachedTile(for device: DeviceProfile, nearest: Int) -> AttentionTile {
     let panelRows = 48
     let rowBytes = 4 * max(headSize + valueSize, 1)
-    let keyRows = min(nearest * 3 / 4 / (panelRows * 4), device.fastMemoryBytes / 4 / rowBytes) / 32 * 32
+    let weightBytes = element == .bfloat16 ? 2 : 4
+    let keyRows = min(nearest * 3 / 4 / (panelRows * weightBytes), device.fastMemoryBytes / 4 / rowBytes) / 32 * 32
     let panels = min(max(device.fastMemoryBytes * 3 / 8 / rowBytes / panelRows, 1), 6)
     func shortened(_ rows: Int, to length: Int) -> Int {
       min(rows, max((length + device.alignment - 1) / device.alignment, 1) * device.alignment)

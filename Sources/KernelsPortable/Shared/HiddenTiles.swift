@@ -1,0 +1,87 @@
+import KernelInterface
+
+/// Whether a hidden tile can be left out: whether all its weights are exactly 0, as they would be without fusion.
+extension QueryTile {
+  /// `e^x` is 0 in 32 bits from here on.
+  private var leastExponent: Float { -105 }
+
+  /// Whether `e^(maskedScore − maximum)` is zero for every row of the panel.
+  func maskedScoresVanish(in tile: PanelTile) -> Bool {
+    let limit = Lanes(repeating: problem.maskedScore - leastExponent)
+    for vector in 0..<tile.vectors {
+      let maximum = scratch.maximum[tile.panel &* 3 &+ vector] * Lanes(repeating: unit)
+      if !all(limit .< maximum) { return false }
+    }
+    return true
+  }
+
+  /// Whether `e^(score + bias − maximum)` is zero for every row of the panel and every key of a tile, given that no bias
+  /// is above `MaskStates.leastHiding`: no score is larger than the lengths of its query and of the longest key
+  /// multiplied.
+  ///
+  /// NaN and infinite numbers, and rows that have seen nothing yet, make it false.
+  func biasedScoresVanish(in tile: PanelTile) -> Bool {
+    // The thousandths are more than what rounding adds to any of the terms.
+    guard let longestKeys = problem.longestKeys else { return false }
+    let longest = longestKeys[item.batch &* problem.keyHeads &+ item.keyHead]
+    let keyLength = Lanes(repeating: longest * 1.001 * (problem.usesBFloat16Dots ? problem.scale : 1))
+    let bias = Lanes(repeating: MaskStates.leastHiding * 0.999 - leastExponent)
+    for vector in 0..<tile.vectors {
+      let maximum = scratch.maximum[tile.panel &* 3 &+ vector] * Lanes(repeating: unit)
+      let slack = absolute(maximum) * Lanes(repeating: 0.001)
+      let queryLength = squaredQueryLengths(tile, vector).squareRoot()
+      if !all(multiplyAdd(queryLength, keyLength, bias + slack) .< maximum) { return false }
+    }
+    return true
+  }
+
+  private func all(_ mask: SIMDMask<IntegerLanes>) -> Bool {
+    let failed = Lanes(repeating: 1).replacing(with: Lanes(repeating: 0), where: mask)
+    for lane in 0..<Lanes.scalarCount where failed[lane] != 0 { return false }
+    return true
+  }
+
+  private func squaredQueryLengths(_ tile: PanelTile, _ vector: Int) -> Lanes {
+    var query = scratch.query + (tile.panel &* 3 &* problem.headSize &+ vector)
+    var sum = Lanes(repeating: 0)
+    if problem.usesBFloat16Dots {
+      for _ in 0..<problem.headSize / 2 {
+        sum = addDot(query.pointee, query.pointee, sum)
+        query += tile.vectors
+      }
+    } else {
+      for _ in 0..<problem.headSize {
+        sum = multiplyAdd(query.pointee, query.pointee, sum)
+        query += tile.vectors
+      }
+    }
+    return sum
+  }
+}
+
+/// The lengths of keys as vectors, which bound the scores.
+enum KeyLengths {
+  /// The largest length among some keys of a head; NaN or infinite if one is.
+  static func longest(_ problem: AttentionProblem, batch: Int, head: Int, keys: Range<Int>) -> Float {
+    let lanes = Lanes.scalarCount
+    let vectors = (problem.headSize &+ lanes &- 1) / lanes
+    return withUnsafeTemporaryAllocation(of: Lanes.self, capacity: max(vectors, 1)) { row in
+      guard let row = row.baseAddress else { return .infinity }
+      for vector in 0..<vectors { row[vector] = Lanes(repeating: 0) }
+      let floats = UnsafeMutableRawPointer(row).assumingMemoryBound(to: Float.self)
+      var largest: Float = 0
+      for key in keys {
+        copyWidening(
+          from: problem.key.address(batch: batch, head: head, row: key), problem.key.element,
+          stride: problem.key.columnStride, count: problem.headSize, to: floats)
+        var sum = Lanes(repeating: 0)
+        for vector in 0..<vectors { sum = multiplyAdd(row[vector], row[vector], sum) }
+        var square: Float = 0
+        for lane in 0..<lanes { square += sum[lane] }
+        if square.isNaN { return square }
+        largest = max(largest, square)
+      }
+      return largest.squareRoot()
+    }
+  }
+}
