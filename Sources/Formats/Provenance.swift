@@ -27,10 +27,8 @@ enum Provenance {
   }
 
   /// The same with each list as JSON, for formats that have texts there.
-  static func texts(_ origin: Origin) throws -> [(key: String, text: String)] {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = .withoutEscapingSlashes
-    return try lists(origin).map { ($0.key, String(decoding: try encoder.encode($0.list), as: UTF8.self)) }
+  static func texts(_ origin: Origin) -> [(key: String, text: String)] {
+    lists(origin).map { ($0.key, "[\($0.list.map { JSONText.json($0) }.joined(separator: ","))]") }
   }
 
   /// What `list` gives for the keys, where it is what a fusion writes.

@@ -20,7 +20,6 @@ package struct RewriteDifference {
   /// Outputs of the graph, by position, whose value can't have the name that the output's value had.
   package private(set) var renamedOutputs: Set<Int> = []
   private var takenNames: [Value: Value] = [:]
-  private var newNodes: Set<NodeID> = []
   private let isNamed: (Value) -> Bool
 
   package var isEmpty: Bool { removedSources.isEmpty && additions.isEmpty && renamedOutputs.isEmpty }
@@ -46,74 +45,84 @@ package struct RewriteDifference {
       changed.formUnion(outcome.changed)
       kept = analysis.keptSources(without: changed)
     }
-    removedSources = analysis.mattered.subtracting(kept)
-    newNodes = analysis.newNodes(kept: kept)
-    additions = analysis.additions(newNodes)
+    removedSources = Set(analysis.mattered.indices.filter { analysis.mattered[$0] && !kept[$0] })
+    additions = analysis.additions(analysis.newNodes(kept: kept))
   }
 }
 
-/// The two graphs side by side.
+/// The two graphs side by side. What is asked of every node is in arrays by its number, or by the position of a source node.
 private struct Analysis {
   let original: Graph
   let rewritten: Graph
   let isNamed: (Value) -> Bool
-  let live: Set<NodeID>
+  /// The nodes of the rewritten graph that some output depends on.
+  let live: [NodeID]
+  let isLive: [Bool]
+  /// The places in the file of the rewritten graph's nodes; nil for those that a pass made.
+  let sources: [Int?]
   /// Source nodes that some output depended on. An input is no node to leave out, even where nothing reads it any more.
-  let mattered: Set<Int>
+  let mattered: [Bool]
   /// Source nodes of which some part does not matter any more; what it read may be gone, so that none of them can stay.
-  let lessened: Set<Int>
+  let lessened: [Bool]
 
   init(original: Graph, rewritten: Graph, isNamed: @escaping (Value) -> Bool) {
     self.original = original
     self.rewritten = rewritten
     self.isNamed = isNamed
-    let live = rewritten.liveNodes()
-    var mattered: Set<Int> = []
-    var lessened: Set<Int> = []
-    for id in original.liveNodes() {
-      guard original.operation(of: Value(id), as: Parameter.self) == nil,
-        let source = Analysis.source(of: original[id].origin)
-      else { continue }
-      mattered.insert(source)
-      if !live.contains(id) { lessened.insert(source) }
+    var isLive = rewritten.areLive()
+    isLive += Array(repeating: false, count: max(original.mark - rewritten.mark, 0))
+    var sources: [Int?] = Array(repeating: nil, count: rewritten.mark)
+    for node in rewritten.nodes { sources[node.id.index] = Analysis.source(of: node) }
+    let wasLive = original.areLive()
+    let before = original.nodes.compactMap { node -> (id: NodeID, source: Int)? in
+      guard wasLive[node.id.index], !(node.operation is Parameter) else { return nil }
+      return Analysis.source(of: node).map { (node.id, $0) }
     }
-    self.live = live
+    let count = max(sources.lazy.compactMap { $0 }.max() ?? -1, before.map(\.source).max() ?? -1) + 1
+    var mattered = Array(repeating: false, count: count)
+    var lessened = mattered
+    for (id, source) in before {
+      mattered[source] = true
+      if !isLive[id.index] { lessened[source] = true }
+    }
+    live = isLive.indices.filter { isLive[$0] }.map { NodeID($0) }
+    self.isLive = isLive
+    self.sources = sources
     self.mattered = mattered
     self.lessened = lessened
   }
 
   /// The place in the file of an imported node; nil for one that a pass made.
-  static func source(of origin: Origin) -> Int? {
-    origin.passes.isEmpty ? origin.sources.first?.index : nil
+  private static func source(of node: Node) -> Int? {
+    let origin = node.origin
+    return origin.passes.isEmpty ? origin.sources.first?.index : nil
   }
 
-  private func source(of id: NodeID) -> Int? { Analysis.source(of: rewritten[id].origin) }
+  private func source(of id: NodeID) -> Int? { sources[id.index] }
 
   /// The source nodes that are whole and of which something is read by others, but for those that have `changed`.
-  func keptSources(without changed: Set<Int>) -> Set<Int> {
-    var kept: Set<Int> = []
+  func keptSources(without changed: Set<Int>) -> [Bool] {
+    var kept = Array(repeating: false, count: mattered.count)
     for id in live {
-      guard let source = source(of: id), !kept.contains(source), !changed.contains(source), !lessened.contains(source)
-      else { continue }
-      let isRead = rewritten[id].values.contains { value in
+      guard let source = source(of: id), !kept[source], !lessened[source], !changed.contains(source) else { continue }
+      kept[source] = rewritten[id].values.contains { value in
         isNamed(value)
           && rewritten.uses(of: value).contains { use in
             guard let reader = use.node else { return true }
-            return live.contains(reader) && self.source(of: reader) != source
+            return isLive[reader.index] && self.source(of: reader) != source
           }
       }
-      if isRead { kept.insert(source) }
     }
     return kept
   }
 
   /// Which values take over names so that kept nodes and outputs read what they shall, and for which of those that does not do.
-  func renames(kept: Set<Int>) -> (names: [Value: Value], changed: Set<Int>, outputs: Set<Int>) {
+  func renames(kept: [Bool]) -> (names: [Value: Value], changed: Set<Int>, outputs: Set<Int>) {
     // For each value that is no longer read where it was: what is read instead, and by whom.
     var replacements: [Value: Set<Value>] = [:]
     var readers: [Value: (sources: Set<Int>, outputs: Set<Int>)] = [:]
     for id in live {
-      guard let source = source(of: id), kept.contains(source) else { continue }
+      guard let source = source(of: id), kept[source] else { continue }
       for (before, after) in zip(original[id].inputs, rewritten[id].inputs) where before != after {
         guard let before, let after else {
           readers[before ?? Value(id), default: ([], [])].sources.insert(source)
@@ -144,34 +153,34 @@ private struct Analysis {
   }
 
   /// Whether `value`, which has no name in the file, can have that of `before`: nothing else may still define it.
-  private func canTake(nameOf before: Value, _ value: Value, kept: Set<Int>) -> Bool {
-    guard isNamed(before), !isNamed(value), !live.contains(before.node) else { return false }
-    guard let source = Analysis.source(of: original[before.node].origin) else { return false }
-    return !kept.contains(source)
+  private func canTake(nameOf before: Value, _ value: Value, kept: [Bool]) -> Bool {
+    guard isNamed(before), !isNamed(value), !isLive[before.node.index] else { return false }
+    return Analysis.source(of: original[before.node]).map { !kept[$0] } ?? false
   }
 
-  /// The nodes to write: all that have no kept source, and those inside kept ones that they read and that have no name.
-  func newNodes(kept: Set<Int>) -> Set<NodeID> {
-    var added = live.filter { id in
-      rewritten.operation(of: Value(id), as: Parameter.self) == nil && !(source(of: id).map(kept.contains) ?? false)
+  /// The nodes to write, by number: all that have no kept source, and those inside kept ones that they read and that have no name.
+  func newNodes(kept: [Bool]) -> [Bool] {
+    var isNew = Array(repeating: false, count: rewritten.mark)
+    var pending = live.filter { id in
+      !(source(of: id).map { kept[$0] } ?? false) && !(rewritten[id].operation is Parameter)
     }
-    var pending = Array(added)
+    for id in pending { isNew[id.index] = true }
     while let id = pending.popLast() {
-      for case .some(let input) in rewritten[id].inputs where !isNamed(input) && !added.contains(input.node) {
-        added.insert(input.node)
+      for case .some(let input) in rewritten[id].inputs where !isNew[input.node.index] && !isNamed(input) {
+        isNew[input.node.index] = true
         pending.append(input.node)
       }
     }
-    return added
+    return isNew
   }
 
-  func additions(_ added: Set<NodeID>) -> [RewriteDifference.Addition] {
-    let order = rewritten.topologicalOrder().filter(added.contains)
+  func additions(_ isNew: [Bool]) -> [RewriteDifference.Addition] {
+    let order = rewritten.topologicalOrder().filter { isNew[$0.index] }
     var position: [NodeID: Int] = [:]
     for id in order.reversed() {
       for value in rewritten[id].values {
-        for case .node(let reader, _) in rewritten.uses(of: value) where live.contains(reader) {
-          let place = added.contains(reader) ? position[reader] : source(of: reader)
+        for case .node(let reader, _) in rewritten.uses(of: value) where isLive[reader.index] {
+          let place = isNew[reader.index] ? position[reader] : source(of: reader)
           if let place { position[id] = min(position[id] ?? place, place) }
         }
       }

@@ -19,8 +19,7 @@ public struct FlashAttentionFusionPass: FusionPass {
 
   public func run(on graph: inout Graph) throws -> [FusionDecision] {
     var unified = graph
-    if let declared = unified.unifySizes(), let decisions = try? fuseAll(in: &unified),
-      (try? unified.reinfer(inputTypes: declared)) != nil,
+    if unified.unifySizes(), let decisions = try? fuseAll(in: &unified), (try? unified.takeTypes(of: graph)) != nil,
       (try? unified.broadcastBatches(of: Set(decisions.compactMap(\.result)), pass: name)) != nil
     {
       graph = unified

@@ -19,6 +19,7 @@ extension Graph {
     }
     var operation = operation
     let results = try infer(&operation, inputs, id: id, outputs: outputs)
+    isPruned = false
     slots.append(Node(id: id, operation: operation, inputs: inputs, outputs: results, name: name, origin: origin))
     uses.append(Array(repeating: [], count: results.count))
     if operation is any SubgraphOperation { subgraphOwners.append(id) }
@@ -113,6 +114,7 @@ extension Graph {
         && zip(first, second).allSatisfy { $0.constant == nil || $1.constant == nil || $0 == $1 }
       try require(agree, "a value of type \(before) can't be replaced with one of type \(after)")
     }
+    isPruned = false
     var kept: [Use] = []
     for use in uses(of: old) {
       switch use {
@@ -160,6 +162,9 @@ extension Graph {
 
   /// Removes every node that no output depends on, in the graphs inside nodes, too; inputs stay.
   public mutating func removeUnused() {
+    for owner in subgraphOwners { changeSubgraphs(of: owner) { $0.removeUnused() } }
+    guard !isPruned else { return }
+    isPruned = true
     var isLive = areLive()
     for input in inputs { isLive[input.value.node.index] = true }
     let unused = nodes.filter { !isLive[$0.id.index] }
@@ -172,7 +177,6 @@ extension Graph {
       uses[node.id.index] = []
     }
     if !unused.isEmpty { subgraphOwners.removeAll { !isLive[$0.index] } }
-    for owner in subgraphOwners { changeSubgraphs(of: owner) { $0.removeUnused() } }
   }
 
   /// The operations' inference once more, front to back, after `change` has given inputs other types.
@@ -182,16 +186,50 @@ extension Graph {
     for (value, type) in inputTypes where contains(value.node) && type != self.type(of: value) {
       try setInput(value.node, ValueInfo(type))
     }
+    try inferAgain { !($0.operation is Parameter) && !($0.operation is Constant) }
+  }
+
+  /// Infers all types again for inputs of the types that they have in `other`, of which this graph is a rewrite.
+  ///
+  /// Nodes that read there what they read here are not inferred again.
+  package mutating func takeTypes(of other: Graph) throws {
+    var isTaken = Array(repeating: false, count: slots.count)
     for id in topologicalOrder() {
       let node = self[id]
-      if node.operation is Parameter { continue }
-      var operation = node.operation
-      let results = try locating(node.label) {
-        try infer(&operation, node.inputs, id: id, outputs: node.outputs.count)
+      if other.contains(id), !(node.operation is any SubgraphOperation) {
+        let before = other[id]
+        let readsTheSame =
+          node.inputs.count == before.inputs.count
+          && zip(node.inputs, before.inputs).allSatisfy { new, old in
+            guard let new, let old else { return new == nil && old == nil }
+            return (new == old && isTaken[new.node.index]) || info(of: new) == other.info(of: old)
+          }
+        if readsTheSame {
+          isTaken[id.index] = true
+          slots[id.index]?.operation = before.operation
+          slots[id.index]?.outputs = before.outputs
+          continue
+        }
       }
-      if operation is any SubgraphOperation { slots[id.index]?.operation = operation }
-      slots[id.index]?.outputs = results
+      try inferAgain(node)
     }
+  }
+
+  /// The inference of nodes that `isMeant` once more, front to back.
+  private mutating func inferAgain(_ isMeant: (Node) -> Bool) throws {
+    for id in topologicalOrder() {
+      let node = self[id]
+      if isMeant(node) { try inferAgain(node) }
+    }
+  }
+
+  private mutating func inferAgain(_ node: Node) throws {
+    var operation = node.operation
+    let results = try locating(node.label) {
+      try infer(&operation, node.inputs, id: node.id, outputs: node.outputs.count)
+    }
+    if operation is any SubgraphOperation { slots[node.id.index]?.operation = operation }
+    slots[node.id.index]?.outputs = results
   }
 
   /// Gives the input `id` a type, and contents where they are known.
@@ -216,7 +254,7 @@ extension Graph {
       }
     }
     subgraphOwners = nodes.filter { $0.operation is any SubgraphOperation }.map(\.id)
-    try reinfer(inputTypes: [:])
+    try inferAgain { !($0.operation is Parameter) }
   }
 
   private func check(_ inputs: [Value?], of operation: any GraphOperation) throws {

@@ -23,6 +23,8 @@ public struct Graph: Sendable {
   public var name: String
   public internal(set) var inputs: [Port] = []
   public internal(set) var outputs: [Port] = []
+  /// Whether it is known that some output depends on every node but inputs.
+  var isPruned = false
   var slots: [Node?] = []
   var uses: [[[Use]]] = []
   /// For a value that took over another's users, that other value: write-back gives it the other's name in the file.
@@ -99,13 +101,14 @@ public struct Graph: Sendable {
   }
 
   /// For every slot, whether some output depends on its node.
-  func areLive() -> [Bool] {
+  package func areLive() -> [Bool] {
     var isLive = Array(repeating: false, count: slots.count)
     var pending = outputs.map(\.value.node.index)
     while let index = pending.popLast() {
       guard !isLive[index] else { continue }
       isLive[index] = true
-      for case let input? in slots[index]?.inputs ?? [] { pending.append(input.node.index) }
+      guard let node = slots[index] else { continue }
+      for case let input? in node.inputs { pending.append(input.node.index) }
     }
     return isLive
   }

@@ -88,7 +88,8 @@ public struct Node: Sendable {
   private var contents: Contents
 
   private final class Contents: @unchecked Sendable {
-    var operation: any GraphOperation
+    var operation: any GraphOperation { didSet { kind = ObjectIdentifier(type(of: operation)) } }
+    var kind: ObjectIdentifier
     var inputs: [Value?]
     var outputs: [ValueInfo]
     var name: String
@@ -96,6 +97,7 @@ public struct Node: Sendable {
 
     init(operation: any GraphOperation, inputs: [Value?], outputs: [ValueInfo], name: String, origin: Origin) {
       self.operation = operation
+      kind = ObjectIdentifier(type(of: operation))
       self.inputs = inputs
       self.outputs = outputs
       self.name = name
@@ -122,6 +124,9 @@ public struct Node: Sendable {
     get { contents.operation }
     set { ownContents().operation = newValue }
   }
+
+  /// The type of its operation.
+  package var kind: ObjectIdentifier { contents.kind }
 
   /// The values it reads, nil for an optional input that is left out.
   public internal(set) var inputs: [Value?] {

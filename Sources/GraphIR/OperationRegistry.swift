@@ -2,7 +2,7 @@ import Foundation
 import Tensors
 
 /// A schema without its operation's type: what generic code (readers, writers, the text form) works with.
-public struct OperationDescriptor: Sendable {
+public final class OperationDescriptor: Sendable {
   public struct Attribute: Sendable {
     public let name: String
     public let read: @Sendable (any GraphOperation) -> AttributeValue?

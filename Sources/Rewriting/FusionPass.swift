@@ -61,9 +61,7 @@ public struct FusionPipeline: Sendable {
     var log = FusionLog()
     log.switchedOff = switchedOff
     for pass in passes {
-      var draft = graph
-      let decisions = try pass.runThroughout(&draft)
-      graph = draft
+      let decisions = try pass.runThroughout(&graph)
       let fused = decisions.count { $0.verdict == .fused }
       let declined = decisions.count { $0.verdict == .declined }
       log.passes.append(.init(name: pass.name, matched: fused + declined, fused: fused))

@@ -70,6 +70,8 @@ extension Dimension {
 
   /// The larger of both, `left` or `right` itself where one is known to be.
   public static func maximum(_ left: Dimension, _ right: Dimension) -> Dimension {
+    if left.arguments(of: .maximum)?.contains(right) ?? false { return left }
+    if right.arguments(of: .maximum)?.contains(left) ?? false { return right }
     if left.isAtLeast(right) { return left }
     return right.isAtLeast(left) ? right : apply(.maximum, [left, right])
   }

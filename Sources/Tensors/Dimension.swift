@@ -216,9 +216,9 @@ public struct Dimension: Hashable, Sendable, ExpressibleByIntegerLiteral {
   }
 
   /// The arguments where this is nothing but a call of `function`.
-  private func arguments(of function: Function) -> [Dimension]? {
-    guard terms.count == 1, let (monomial, coefficient) = terms.first, coefficient == 1, monomial.count == 1,
-      case .function(function, let arguments) = monomial[0]
+  func arguments(of function: Function) -> [Dimension]? {
+    guard case .polynomial(let terms) = form, terms.count == 1, let (monomial, coefficient) = terms.first,
+      coefficient == 1, monomial.count == 1, case .function(function, let arguments) = monomial[0]
     else { return nil }
     return arguments
   }

@@ -39,7 +39,7 @@ struct ProvenanceTests {
     let lists = Provenance.lists(origin)
     #expect(lists.map(\.key) == names)
     #expect(lists.map(\.list) == [["a", "b", "c"], ["A", "B", "C"], ["FirstFusionPass", "SecondFusionPass"]])
-    let texts = try Dictionary(uniqueKeysWithValues: Provenance.texts(origin).map { ($0.key, $0.text) })
+    let texts = Dictionary(uniqueKeysWithValues: Provenance.texts(origin).map { ($0.key, $0.text) })
     #expect(
       Provenance.history(texts: texts)
         == FusionHistory(names: lists[0].list, types: lists[1].list, passes: lists[2].list))

@@ -68,9 +68,8 @@ struct SizeUnification {
 }
 
 extension Graph {
-  /// Infers all types with sizes that must be equal taken to be equal; returns the input types to restore, nil where nothing changed.
-  mutating func unifySizes() -> [Value: TensorType]? {
-    let declared = Dictionary(uniqueKeysWithValues: inputs.map { ($0.value, type(of: $0.value)) })
+  /// Infers all types with sizes that must be equal taken to be equal; returns whether that changed any.
+  mutating func unifySizes() -> Bool {
     let symbols = inputSymbols
     var changed = false
     for _ in 0..<3 {
@@ -89,7 +88,7 @@ extension Graph {
       self = draft
       changed = true
     }
-    return changed ? declared : nil
+    return changed
   }
 
   /// The symbols of the inputs' types, each with its place among them.

@@ -17,10 +17,9 @@ struct AnchorReach {
     var reaches = Array(repeating: false, count: graph.mark)
     for id in order {
       let node = graph[id]
-      let type = ObjectIdentifier(type(of: node.operation))
       reaches[id.index] =
-        anchors.contains(type)
-        || types.contains(type) && node.inputs.contains { $0.map { reaches[$0.node.index] } ?? false }
+        anchors.contains(node.kind)
+        || types.contains(node.kind) && node.inputs.contains { $0.map { reaches[$0.node.index] } ?? false }
     }
     self.reaches = reaches
   }

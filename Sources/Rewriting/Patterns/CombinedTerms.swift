@@ -36,7 +36,7 @@ struct CombinedTerms {
   private mutating func expand(_ index: Int, _ algebra: Combination.Algebra, in graph: Graph) {
     let term = terms[index]
     let node = graph[term.value.node]
-    let type = ObjectIdentifier(type(of: node.operation))
+    let type = node.kind
     guard type == algebra.joining || type == algebra.separating || type == algebra.inverting else { return }
     let info = graph.info(of: term.value)
     guard info.element.isFloatingPoint, info.scalar == nil else { return }

@@ -50,7 +50,7 @@ private struct PatternRewriter<Pass: PatternFusionPass> {
     for id in order.reversed() where !matcher.replaced.contains(id) {
       let node = matcher.graph[id]
       if pass.isFused(node, in: matcher.graph), node.origin.passes.isEmpty { decide(id, .alreadyFused, [id]) }
-      guard matcher.reach.contains(id), roots.contains(ObjectIdentifier(type(of: node.operation))) else { continue }
+      guard matcher.reach.contains(id), roots.contains(node.kind) else { continue }
       fuse(pattern, at: Value(id))
     }
     for (anchor, miss) in matcher.misses where decisions[anchor] == nil && !matcher.replaced.contains(anchor) {

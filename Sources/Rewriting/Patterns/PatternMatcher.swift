@@ -117,7 +117,7 @@ struct PatternMatcher {
     _ pattern: OperationPattern, _ value: Value, _ match: Match, _ then: Continuation
   ) -> Match? {
     let node = graph[value.node]
-    guard ObjectIdentifier(type(of: node.operation)) == pattern.type, value.output == pattern.output,
+    guard node.kind == pattern.type, value.output == pattern.output,
       node.inputs.count >= pattern.inputs.count
     else { return nil }
     return self.match(pattern.inputs[...], node.inputs[...], match.consuming(node.id), then)

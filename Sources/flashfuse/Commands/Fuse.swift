@@ -82,6 +82,8 @@ struct Fuse: ParsableCommand {
     } else {
       print("\(model.fileName): \(Explanation(log: result.log).headline)")
     }
+    // All is written. To take a large model apart would take as long as a pass over it.
+    Self.exit()
   }
 
   /// A model keeps its format, whatever the name it is written to says.

@@ -173,7 +173,7 @@ struct ONNXEmitter {
     proto.input = Array(inputs.prefix((inputs.lastIndex { !$0.isEmpty } ?? -1) + 1))
     proto.attribute = attributes
     if !(node.operation is Constant) {
-      proto.metadataProps = try Onnx_StringStringEntryProto.provenance(of: node.origin)
+      proto.metadataProps = Onnx_StringStringEntryProto.provenance(of: node.origin)
     }
     let base = node.name.isEmpty ? type : node.name
     proto.name = vocabulary.usedNodeNames.unused(base)

@@ -2,8 +2,8 @@ import GraphIR
 
 extension Onnx_StringStringEntryProto {
   /// What a fused node tells about the nodes it replaced. Empty for a node of the file.
-  static func provenance(of origin: Origin) throws -> [Onnx_StringStringEntryProto] {
-    try Provenance.texts(origin).map { key, text in
+  static func provenance(of origin: Origin) -> [Onnx_StringStringEntryProto] {
+    Provenance.texts(origin).map { key, text in
       var entry = Onnx_StringStringEntryProto()
       entry.key = key
       entry.value = text

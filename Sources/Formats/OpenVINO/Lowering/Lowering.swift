@@ -45,7 +45,7 @@ struct Lowering {
       let results = try lower(node, inputs)
       if !node.name.isEmpty { rename(results.first) }
       if let result = results.first, let index = position(of: result) {
-        layers[index].runtimeInfo = try Provenance.texts(node.origin)
+        layers[index].runtimeInfo = Provenance.texts(node.origin)
       }
       for (index, result) in results.enumerated() { outputs[Value(node.id, index)] = result }
     }

@@ -115,9 +115,9 @@ final class IRReceiver: XMLReceiver {
     }
   }
 
-  func text(_ text: String) {
-    if case .size = elements.last { size += text }
-  }
+  var wantsText: Bool { if case .size = elements.last { true } else { false } }
+
+  func text(_ text: String) { size += text }
 
   private func startNetwork(_ attributes: XMLAttributes) throws {
     network.name = attributes["name"] ?? ""

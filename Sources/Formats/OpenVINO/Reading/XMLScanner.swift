@@ -7,6 +7,8 @@ protocol XMLReceiver: AnyObject {
   func start(_ name: String, _ attributes: XMLAttributes, in scanner: XMLScanner) throws
   /// An element ends. `scanner.position` is just behind it.
   func end(_ name: String, in scanner: XMLScanner) throws
+  /// Whether the text of the innermost element matters.
+  var wantsText: Bool { get }
   /// Text of the innermost element, perhaps one part of several.
   func text(_ text: String) throws
 }
@@ -125,8 +127,9 @@ final class XMLScanner {
     attempt { try receiver.end(name, in: self) }
   }
 
-  fileprivate func text(_ text: String) {
-    attempt { try receiver.text(text) }
+  fileprivate func text(_ text: UnsafeBufferPointer<xmlChar>) {
+    guard receiver.wantsText else { return }
+    attempt { try receiver.text(String(decoding: text, as: UTF8.self)) }
   }
 
   fileprivate func refuseDocumentType() {
@@ -163,7 +166,7 @@ private let endElement: endElementNsSAX2Func = { context, name, _, _ in
 
 private let characters: charactersSAXFunc = { context, text, count in
   guard let text, count > 0 else { return }
-  scanner(context)?.text(string(text, text + Int(count)))
+  scanner(context)?.text(UnsafeBufferPointer(start: text, count: Int(count)))
 }
 
 private let documentType: internalSubsetSAXFunc = { context, _, _, _ in

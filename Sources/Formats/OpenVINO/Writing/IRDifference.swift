@@ -31,11 +31,12 @@ struct IRDifference {
     self.rewritten = rewritten
     keptLayers = Array(repeating: false, count: source.network.layers.count)
     var ports: [Value: IRTopology.Port] = [:]
+    ports.reserveCapacity(source.values.count)
     for (layer, values) in source.values.enumerated() {
       for (output, value) in values.enumerated() { ports[value] = .init(layer: layer, output: output) }
     }
     self.ports = ports
-    findReplacements(original, live: rewritten.liveNodes())
+    findReplacements(original)
     keepWhatNeverMattered()
     trace(original)
   }
@@ -57,18 +58,27 @@ struct IRDifference {
     node.origin.passes.isEmpty ? node.origin.sources.first?.index : nil
   }
 
-  private mutating func findReplacements(_ original: Graph, live: Set<NodeID>) {
-    for id in live {
-      let node = rewritten[id]
-      guard original.contains(id), let layer = layer(of: node) else { continue }
-      for (before, after) in zip(original[id].inputs, node.inputs) {
-        guard let before, let after else { continue }
+  private mutating func findReplacements(_ original: Graph) {
+    let isLive = rewritten.areLive()
+    var nodes: [(node: Node, layer: Int)] = []
+    for node in rewritten.nodes where isLive[node.id.index] && original.contains(node.id) {
+      guard let layer = layer(of: node) else { continue }
+      nodes.append((node, layer))
+      for (before, after) in zip(original[node.id].inputs, node.inputs) where before != after {
+        guard let before, after != nil else { continue }
         if let port = ports[before], port.layer != layer {
-          let other = replacements[layer, default: [:]].updateValue(after, forKey: before)
-          if let other, other != after { broken.insert(layer) }
-        } else if before != after {
+          replacements[layer] = [:]
+        } else {
           broken.insert(layer)
         }
+      }
+    }
+    // All nodes of a layer that read something else than they did must have the same in its place.
+    for (node, layer) in nodes where replacements[layer] != nil {
+      for case (let before?, let after?) in zip(original[node.id].inputs, node.inputs) {
+        guard let port = ports[before], port.layer != layer else { continue }
+        let other = replacements[layer, default: [:]].updateValue(after, forKey: before)
+        if let other, other != after { broken.insert(layer) }
       }
     }
   }
@@ -77,26 +87,27 @@ struct IRDifference {
   private mutating func keepWhatNeverMattered() {
     let layers = source.network.layers
     let mattered = upstream(of: layers.indices.filter { layers[$0].type == "Result" })
-    for index in upstream(of: layers.indices.filter { !mattered.contains($0) || layers[$0].type == "Parameter" }) {
-      keptLayers[index] = true
-    }
+    keptLayers = upstream(of: layers.indices.filter { !mattered[$0] || layers[$0].type == "Parameter" })
   }
 
-  private func upstream(of layers: [Int]) -> Set<Int> {
-    var found = Set(layers)
+  /// For every layer, whether it is one of `layers` or one of those reads it, by whatever way.
+  private func upstream(of layers: [Int]) -> [Bool] {
+    var isFound = Array(repeating: false, count: source.network.layers.count)
+    for layer in layers { isFound[layer] = true }
     var pending = layers
     while let layer = pending.popLast() {
-      for producer in source.topology.producers[layer] where found.insert(producer.port.layer).inserted {
+      for producer in source.topology.producers[layer] where !isFound[producer.port.layer] {
+        isFound[producer.port.layer] = true
         pending.append(producer.port.layer)
       }
     }
-    return found
+    return isFound
   }
 
   /// Follows what the outputs need.
   private mutating func trace(_ original: Graph) {
-    var reached: Set<Int> = []
-    var added: Set<NodeID> = []
+    var isReached = Array(repeating: false, count: keptLayers.count)
+    var isAdded = Array(repeating: false, count: rewritten.mark)
     var pending: [Value] = []
     for (result, (before, after)) in zip(source.results, zip(original.outputs, rewritten.outputs)) {
       guard let index = result else { continue }
@@ -107,12 +118,15 @@ struct IRDifference {
     }
     while let value = pending.popLast() {
       if let port = ports[value], !broken.contains(port.layer) {
-        if reached.insert(port.layer).inserted { pending += keep(port.layer) }
-      } else if added.insert(value.node).inserted {
+        guard !isReached[port.layer] else { continue }
+        isReached[port.layer] = true
+        pending += keep(port.layer)
+      } else if !isAdded[value.node.index] {
+        isAdded[value.node.index] = true
         pending += rewritten[value.node].inputs.compactMap { $0 }
       }
     }
-    additions = rewritten.topologicalOrder().filter(added.contains)
+    additions = rewritten.topologicalOrder().filter { isAdded[$0.index] }
   }
 
   /// Whether `value` came from a layer that can't give it any more.

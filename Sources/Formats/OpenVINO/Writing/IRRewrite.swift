@@ -31,10 +31,11 @@ struct IRRewrite {
           .rewritten
       }
     }
-    try ScaledDotProductAttentionForm.run(on: &result.rewritten, nodes: result.difference.additions)
-    let additions = Set(result.difference.additions)
+    let additions = result.difference.additions
+    try ScaledDotProductAttentionForm.run(on: &result.rewritten, nodes: additions)
+    let rewrittenNodes = Set(additions)
     try result.rewritten.decompose { node, _ in
-      !(original.contains(node.id) && !additions.contains(node.id)) && !LoweringRules.canSay(node.operation)
+      (!original.contains(node.id) || rewrittenNodes.contains(node.id)) && !LoweringRules.canSay(node.operation)
     }
     return result
   }
