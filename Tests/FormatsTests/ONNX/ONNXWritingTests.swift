@@ -80,10 +80,12 @@ struct ONNXWritingTests {
     let fused = Set(log.decisions.filter { $0.verdict == .fused }.flatMap(\.nodes))
     let untouched = before.graph.node.filter { !fused.contains($0.name) }
     let written = Dictionary(uniqueKeysWithValues: after.graph.node.map { ($0.name, $0) })
-    let read = Set(after.graph.node.flatMap(\.input) + after.graph.output.map(\.name))
+    // ONNX Runtime's operators put the heads together themselves, and give what the reshape behind them gave.
+    let given = Set(after.graph.node.filter { $0.domain == "com.microsoft" }.flatMap(\.output))
+    let read = Set(after.graph.node.flatMap(\.input) + after.graph.output.map(\.name)).subtracting(given)
     for node in untouched {
       guard let own = written[node.name] else {
-        #expect(read.isDisjoint(with: node.output), "\(node.name) is gone")
+        #expect(node.output.filter(read.contains).isEmpty, "\(node.name) is gone")
         continue
       }
       let expected = raisingOperatorSet ? try upgrade?.upgraded(node, descending: true).last ?? node : node
