@@ -122,7 +122,7 @@ struct BenchModel: ParsableCommand {
 /// How often, and with what, a benchmark runs.
 struct RepeatOptions: ParsableArguments {
   @Option(help: "How many threads to compute on; all cores where it is not given.") var threads: Int?
-  @Option(help: "How often to measure, after one run that is not counted.") var `repeat` = 10
+  @Option(help: "How often to measure, after a tenth of a second of runs that are not counted.") var `repeat` = 10
   @Flag(help: "Print figures as JSON.") var json = false
 
   func validate() throws {

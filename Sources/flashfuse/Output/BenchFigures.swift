@@ -8,9 +8,14 @@ struct Measurement {
   /// Of the last run.
   let statistics: RunStatistics
 
-  /// Runs once without counting, then `repeats` times.
+  /// What ran before on this machine may go on for some milliseconds: the threads of other libraries wait in loops.
+  private static let leastWarmUp = Duration.milliseconds(100)
+
+  /// Runs for a moment without counting, at least once, then `repeats` times.
   init(of session: Session, inputs: [String: Tensor], repeats: Int, progress: Progress) throws {
+    let start = ContinuousClock.now
     var statistics = try session.run(inputs, observer: progress).statistics
+    while ContinuousClock.now - start < Self.leastWarmUp { statistics = try session.run(inputs).statistics }
     var seconds: [Double] = []
     for index in 0..<repeats {
       progress.begin("measuring", index, of: repeats, "\(Figures.seconds(statistics.seconds)) each")
