@@ -9,8 +9,9 @@ enum MatrixProduct {
 
   /// Steps of the sum that are added up in registers before the tile is written.
   private static let longestDepth = 1024
-  /// Numbers of the right matrix that stay in the second-level cache while the rows of an item pass by.
-  private static let blockNumbers = 147_456
+  /// Numbers of the right matrix that stay in the second-level cache while the rows of an item pass by; it holds twice as many,
+  /// those that come next.
+  private static let blockNumbers = 110_592
 
   /// The columns that packed panels have, in all.
   static func packedColumns(_ columns: Int) -> Int {
@@ -47,9 +48,7 @@ enum MatrixProduct {
     let depthStep = partDepth(problem.depth)
     let columnStep = blockColumns(problem.depth)
     // Who works on the last rows is likely to go on with the next columns.
-    let bringsNext =
-      problem.panels != nil && problem.depth <= depthStep
-      && item.firstRow &+ 2 &* item.rowCount >= problem.rows
+    let goesOn = item.firstRow &+ 2 &* item.rowCount >= problem.rows
     let end = item.firstColumn &+ item.columnCount
     var column = item.firstColumn
     while column < end {
@@ -63,12 +62,18 @@ enum MatrixProduct {
           block.usePanels(UnsafePointer(packed))
         }
         let isLast = step &+ depth >= problem.depth
+        if !isLast {
+          block.comesBefore(column: column, step: step &+ depth, of: problem, item)
+        } else if goesOn, column &+ columns < problem.columns {
+          block.comesBefore(column: column &+ columns, step: 0, of: problem, item)
+        } else if !goesOn, step > 0 {
+          block.comesBefore(column: column, step: 0, of: problem, item)
+        }
         var row = 0
         while row < item.rowCount {
           let rows = Swift.min(ProductTile<ThreeVectors>.rows, item.rowCount &- row)
           if isLast { bringOperands(problem, item.firstRow &+ row, rows, column, columns) }
-          block.multiply(row: row, rows: rows)
-          if bringsNext { prefetchPart(problem, from: column &+ columnStep, part: row, of: item.rowCount) }
+          block.multiply(row: row, rows: rows, of: item.rowCount)
           if isLast, problem.instructions.count > 0 {
             finish(problem, item.firstRow &+ row, rows, column, columns, registers)
           }
@@ -77,21 +82,6 @@ enum MatrixProduct {
         step &+= depthStep
       } while step < problem.depth
       column &+= columnStep
-    }
-  }
-
-  /// Asks for a part of the block of panels that begins at `column`, as large as a strip of `row`'s share of the rows.
-  private static func prefetchPart(_ problem: ProductProblem, from column: Int, part row: Int, of rows: Int) {
-    guard let panels = problem.panels, column < problem.columns else { return }
-    let columns = Swift.min(blockColumns(problem.depth), packedColumns(problem.columns) &- column)
-    let bytes = 4 &* columns &* problem.depth
-    let first = bytes / rows &* row
-    let last = Swift.min(bytes, bytes / rows &* (row &+ ProductTile<ThreeVectors>.rows))
-    let base = UnsafeRawPointer(panels + column &* problem.depth)
-    var offset = first & ~63
-    while offset < last {
-      prefetch(base + offset)
-      offset &+= 64
     }
   }
 
@@ -145,6 +135,9 @@ enum MatrixProduct {
     private var panelStride: Int
     /// Numbers to skip in a panel for each of its columns.
     private var skipped: Int
+    /// Where the panels begin that will be multiplied next, and the step that their rows of the left matrix begin with.
+    private var nextPanels: UnsafePointer<Float>?
+    private var nextLeft: UnsafePointer<Float>
 
     init(
       _ problem: ProductProblem, _ item: ProductItem, column: Int, columns: Int, step: Int, depth: Int,
@@ -163,6 +156,15 @@ enum MatrixProduct {
       panels = (problem.panels ?? UnsafePointer(tile)) + (problem.panels == nil ? 0 : column &* problem.depth)
       panelStride = problem.depth &* panelColumns
       skipped = step
+      nextLeft = left.base
+    }
+
+    /// Says which block the next one will probably be, with the same rows.
+    mutating func comesBefore(column: Int, step: Int, of problem: ProductProblem, _ item: ProductItem) {
+      guard let panels = problem.panels else { return }
+      let width = Swift.min(panelColumns, packedColumns(problem.columns &- column))
+      nextPanels = panels + (column &* problem.depth &+ step &* width)
+      nextLeft = problem.left.base + (item.firstRow &* left.rowStride &+ step &* left.columnStride)
     }
 
     mutating func usePanels(_ packed: UnsafePointer<Float>) {
@@ -171,7 +173,9 @@ enum MatrixProduct {
       skipped = 0
     }
 
-    func multiply(row: Int, rows: Int) {
+    /// Computes `rows` rows of the item's `count`.
+    func multiply(row: Int, rows: Int, of count: Int) {
+      let ahead = ahead(ofRow: row, rows: rows, of: count)
       var source = left
       source.base += row &* left.rowStride
       var panel = panels
@@ -183,11 +187,12 @@ enum MatrixProduct {
         let isWhole = width == vectors &* Lanes.scalarCount
         if !isWhole && accumulates { copy(place, targetStride, to: tile, panelColumns, rows, width) }
         let (result, stride) = isWhole ? (place, targetStride) : (tile, panelColumns)
+        let ahead = ahead.part(column / panelColumns, panelStride: panelStride)
         let start = panel + skipped &* (vectors &* Lanes.scalarCount)
         switch vectors {
-        case 1: tile(OneVector.self, source, rows, start, result, stride)
-        case 2: tile(TwoVectors.self, source, rows, start, result, stride)
-        default: tile(ThreeVectors.self, source, rows, start, result, stride)
+        case 1: tile(OneVector.self, source, rows, start, result, stride, ahead)
+        case 2: tile(TwoVectors.self, source, rows, start, result, stride, ahead)
+        default: tile(ThreeVectors.self, source, rows, start, result, stride, ahead)
         }
         if !isWhole { copy(tile, panelColumns, to: place, targetStride, rows, width) }
         panel += panelStride
@@ -195,13 +200,28 @@ enum MatrixProduct {
       }
     }
 
+    /// What the tiles of a strip ask for: all that comes next of the left matrix, and as much of each panel as is due.
+    private func ahead(ofRow row: Int, rows: Int, of count: Int) -> Ahead {
+      let strip = ProductTile<ThreeVectors>.rows
+      let panelCount = (columns &+ panelColumns &- 1) / panelColumns
+      let nextRows = row &+ strip < count ? left.base + (row &+ strip) &* left.rowStride : nextLeft
+      let numbers = depth &* panelColumns
+      return Ahead(
+        left: nextRows, leftStride: left.rowStride,
+        leftRows: left.columnStride == 1 ? (strip &+ panelCount &- 1) / panelCount : 0,
+        panel: (nextPanels ?? panels) + numbers / count &* row,
+        panelNumbers: nextPanels == nil ? 0 : numbers &* rows / count,
+        depth: depth)
+    }
+
     @inline(__always)
     private func tile<Row: PanelRow>(
       _: Row.Type, _ source: Matrix, _ rows: Int, _ panel: UnsafePointer<Float>, _ result: UnsafeMutablePointer<Float>,
-      _ stride: Int
+      _ stride: Int, _ ahead: Ahead
     ) {
       ProductTile<Row>.multiply(
-        source, rows: rows, depth: depth, panel: panel, target: result, targetStride: stride, accumulates: accumulates)
+        source, rows: rows, depth: depth, panel: panel, target: result, targetStride: stride, accumulates: accumulates,
+        ahead: ahead)
     }
 
     private func copy(

@@ -8,29 +8,14 @@ enum ProductTile<Row: PanelRow> {
   @inline(never)
   static func multiply(
     _ left: Matrix, rows: Int, depth: Int, panel: UnsafePointer<Float>, target: UnsafeMutablePointer<Float>,
-    targetStride: Int, accumulates: Bool
+    targetStride: Int, accumulates: Bool, ahead: Ahead
   ) {
     // The sums are written long after this, when the target has come from wherever it is.
     for index in 0..<rows {
       let line = UnsafeRawPointer(target + index &* targetStride)
       for vector in 0..<Row.vectors { prefetchForWriting(line + vector &* MemoryLayout<Lanes>.size) }
     }
-    let sources = RowBlock<Row>.Sources(left.base, first: 0, last: rows &- 1, stride: left.rowStride)
-    var sums = RowBlock<Row>(repeating: 0)
-    // A pointer to vectors would promise an alignment that views of a panel needn't have; panels are whole vectors.
-    var row = UnsafeRawPointer(panel).assumingMemoryBound(to: Lanes.self)
-    let end = row + depth &* Row.vectors
-    var offset = 0
-    while row < end {
-      sums.add(FloatTerms.self, sources, at: offset, times: Row(loading: row))
-      // The next stretch of the panel comes from the second-level cache.
-      let ahead = UnsafeRawPointer(row + 8 &* Row.vectors)
-      prefetchNear(ahead)
-      if Row.vectors > 1 { prefetchNear(ahead + MemoryLayout<Lanes>.size) }
-      if Row.vectors > 2 { prefetchNear(ahead + 2 &* MemoryLayout<Lanes>.size) }
-      offset &+= left.columnStride
-      row += Row.vectors
-    }
+    let sums = sums(left, rows: rows, depth: depth, panel: panel, ahead: ahead)
     guard rows == RowBlock<Row>.count else {
       withAlignedLanes(RowBlock<Row>.count &* Row.vectors) { base in
         sums.store(to: base)
@@ -41,6 +26,34 @@ enum ProductTile<Row: PanelRow> {
       return
     }
     sums.forEachRow { index, row in put(row, target + index &* targetStride, accumulates) }
+  }
+
+  @inline(__always)
+  private static func sums(
+    _ left: Matrix, rows: Int, depth: Int, panel: UnsafePointer<Float>, ahead: Ahead
+  ) -> RowBlock<Row> {
+    let sources = RowBlock<Row>.Sources(left.base, first: 0, last: rows &- 1, stride: left.rowStride)
+    var sums = RowBlock<Row>(repeating: 0)
+    // A pointer to vectors would promise an alignment that views of a panel needn't have; panels are whole vectors.
+    var row = UnsafeRawPointer(panel).assumingMemoryBound(to: Lanes.self)
+    let end = row + depth &* Row.vectors
+    var offset = 0
+    var ahead = ahead
+    while row < end {
+      ahead.bring()
+      let stop = min(row + Ahead.steps &* Row.vectors, end)
+      repeat {
+        sums.add(FloatTerms.self, sources, at: offset, times: Row(loading: row))
+        // The next stretch of the panel comes from the second-level cache.
+        let near = UnsafeRawPointer(row + 8 &* Row.vectors)
+        prefetchNear(near)
+        if Row.vectors > 1 { prefetchNear(near + MemoryLayout<Lanes>.size) }
+        if Row.vectors > 2 { prefetchNear(near + 2 &* MemoryLayout<Lanes>.size) }
+        offset &+= left.columnStride
+        row += Row.vectors
+      } while row < stop
+    }
+    return sums
   }
 
   @inline(__always)
