@@ -151,6 +151,23 @@ import Testing
     #expect(try OutputError(of: actual, expected: exact).relative < 5e-7)
   }
 
+  @Test(arguments: [0, 1, -1], [ElementType.float32, .bool, .int64])
+  func slicesAreThoseThatAreNamed(_ axis: Int, _ element: ElementType) throws {
+    let numbers = (0..<60_000).map { $0 % 7 == 3 ? 0 : $0 % 127 }
+    let data = try Tensor(integers: numbers, element: element, shape: [40, 30, 50])
+    for indices in try [Tensor(integers: [3, -1, 0, 29, -30, 3], shape: [2, 3]), Tensor(integers: [7], shape: [])] {
+      var graph = Graph()
+      let values = [try graph.addInput(["data"], data.type), try graph.addInput(["indices"], indices.type)]
+      graph.addOutput(["y"], try graph.insert(Gather(axis: axis), values))
+      let actual = try Session(graph, options: .init(threads: 2)).run(["data": data, "indices": indices]).outputs[0]
+      let expected = try Gather(axis: axis).evaluate(Operands([data, indices]))[0]
+      #expect(actual.type == expected.type)
+      #expect(try actual.doubles() == expected.doubles())
+      let outside = try Tensor(integers: indices.integers().map { $0 + 50 }, shape: indices.shape)
+      #expect(throws: ModelError.self) { try Session(graph).run(["data": data, "indices": outside]) }
+    }
+  }
+
   @Test func sizesThatAreFoundDuringTheRunGetAKernelAsWell() throws {
     // The shape to reshape to is an input, so nothing is known of the product's sizes beforehand.
     var graph = Graph()

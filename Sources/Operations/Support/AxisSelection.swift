@@ -48,7 +48,7 @@ struct AxisSelection: WordComputation {
 }
 
 /// `indices` with negative ones counted from the end of an axis of `size`. Throws where one is out of range.
-func normalizedIndices(_ indices: [Int], size: Int) throws -> [Int] {
+package func normalizedIndices(_ indices: [Int], size: Int) throws -> [Int] {
   var result = indices
   for position in result.indices {
     let index = result[position]
