@@ -328,6 +328,9 @@ def cases() -> dict:
         ),
         "Slice": (ops.slice, [floats(4, 6), [5, -1], [0, -4], [-2, -1], [1, 0]]),
         "VariadicSplit": (lambda *x: ops.variadic_split(*x), [floats(2, 7), [1], [2, -1, 1]]),
+        "VariadicSplit computed": (
+            lambda x, n: ops.variadic_split(x, [-1], ops.concat([n, n, [-1]], 0)), [floats(2, 7), numpy.array([2], numpy.int64)]
+        ),
         "Pad reflect": (lambda *x: ops.pad(*x, "reflect"), [floats(3, 4), [1, 2], [0, 1]]),
         "Pad edge": (lambda *x: ops.pad(*x, "edge"), [floats(3, 4), [1, 2], [0, 1]]),
         "Pad symmetric": (lambda *x: ops.pad(*x, "symmetric"), [floats(3, 4), [1, 2], [0, 3]]),

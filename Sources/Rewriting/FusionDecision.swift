@@ -25,6 +25,8 @@ public struct FusionDecision: Sendable {
   public var cost: Cost?
   /// What the fused result's being exact rests on, where that could not be proved.
   public var assumptions: [String]
+  /// What the model's format makes of the result, where it has no operator for it.
+  public var remark: String?
 
   public init(
     pass: String, verdict: Verdict, anchor: String, nodes: [String] = [], result: String? = nil, reason: Reason? = nil,

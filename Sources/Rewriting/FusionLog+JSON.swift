@@ -55,7 +55,7 @@ extension FusionLog.PassSummary: Encodable {
 
 extension FusionDecision: Encodable {
   private enum CodingKeys: String, CodingKey {
-    case pass, verdict, anchor, nodes, result, reason, attention, cost, assumptions
+    case pass, verdict, anchor, nodes, result, reason, attention, cost, assumptions, remark
   }
 
   public func encode(to encoder: any Encoder) throws {
@@ -69,6 +69,7 @@ extension FusionDecision: Encodable {
     try container.encodeIfPresent(attention, forKey: .attention)
     try container.encodeIfPresent(cost, forKey: .cost)
     if !assumptions.isEmpty { try container.encode(assumptions, forKey: .assumptions) }
+    try container.encodeIfPresent(remark, forKey: .remark)
   }
 }
 

@@ -31,6 +31,11 @@ public struct FusionLog: Sendable {
   public internal(set) var switchedOff: [String] = []
 
   public init() {}
+
+  /// Adds to decisions what is to be told of their results, by the names of these.
+  public mutating func add(_ remarks: [String: String]) {
+    for index in decisions.indices { decisions[index].remark = decisions[index].result.flatMap { remarks[$0] } }
+  }
 }
 
 /// Passes in the order in which they run.

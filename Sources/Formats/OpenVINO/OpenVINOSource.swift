@@ -11,6 +11,8 @@ struct OpenVINOSource: ModelSource {
 
   var format: String { "openvino" }
 
+  func remark(on node: Node) -> String? { ScaledDotProductAttentionForm.objection(to: node) }
+
   func write(_ rewritten: Graph, of original: Graph, to path: String, options: WriteOptions) throws {
     let rewrite = try IRRewrite(source: graph, original: original, rewritten: rewritten).lowered()
     let writer = try IRWriter(text, rewrite, weightsEnd: weights?.byteCount ?? 0)

@@ -26,7 +26,11 @@ struct FusedModel {
     document = try Document.read(path: path)
     var graph = document.graph
     if fuses { progress.begin("fusing, \(graph.nodeCount) nodes") }
-    log = fuses ? try pipeline.run(on: &graph) : FusionLog()
+    var log = fuses ? try pipeline.run(on: &graph) : FusionLog()
+    var remarks: [String: String] = [:]
+    for node in graph.nodes { if let remark = document.remark(on: node) { remarks[node.name] = remark } }
+    log.add(remarks)
+    self.log = log
     fused = graph
   }
 }

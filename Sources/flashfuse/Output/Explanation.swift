@@ -130,6 +130,7 @@ struct Explanation {
     }
     if let attention = decision.attention { lines.append(words(attention).joined(separator: "; ")) }
     if !decision.assumptions.isEmpty { lines.append("assuming \(decision.assumptions.joined(separator: ", "))") }
+    if let remark = decision.remark { lines.append(remark) }
     if let cost = decision.cost, let before = cost.bytesUnfused, let after = cost.bytesFused {
       lines.append("moves \(Figures.bytes(after)) instead of \(Figures.bytes(before))")
     } else if let example = decision.cost?.example {

@@ -24,6 +24,15 @@ import Testing
     #expect(graph.inputs.map(\.names) == [["a,b", "c", "query"], ["key"]])
   }
 
+  @Test func tensorNamesComeBeforeNamesOfLayers() throws {
+    let graph = try read(
+      .scores.with {
+        $0.layers[0] = $0.layers[0].replacingOccurrences(of: "names=\"query\"", with: "names=\"key\"")
+        $0.layers[1] = $0.layers[1].replacingOccurrences(of: "names=\"key\"", with: "names=\"query\"")
+      })
+    #expect(graph.inputs.map(\.names) == [["key"], ["query"]])
+  }
+
   @Test func outputsAnswerToTheNamesOfThePortThatFeedsThem() throws {
     let graph = try read(
       .scores.with {

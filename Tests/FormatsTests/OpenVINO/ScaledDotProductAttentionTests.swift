@@ -74,6 +74,7 @@ struct WrittenAttention: CustomTestStringConvertible, Sendable {
     try document.write(graph, to: folder.file("out.xml"))
     let read = try Document.read(path: folder.file("out.xml")).graph
     #expect(read.nodes.count { $0.operation is FlashAttention } == written.layers)
+    #expect((document.remark(on: graph[result.node]) != nil) == (written.layers == 0))
 
     let tensors = try inputs(keyHeads: keyHeads)
     let expected = try evaluate(graph, tensors)

@@ -23,8 +23,12 @@ extension LiftingRules {
       let data = try lifting.input(0)
       let axis = try lifting.integer(1)
       let count = lifting.layer.outputs.count
-      guard let lengths = lifting.info(try lifting.input(2)).integers, lengths.contains(-1) else {
-        let lengths = try lifting.indices(2)
+      let given = lifting.info(try lifting.input(2))
+      guard let lengths = given.integers, lengths.contains(-1) else {
+        var lengths = try lifting.indices(2)
+        if given.integers == nil, given.symbols?.contains(-1) ?? true {
+          lengths = try lifting.fillingOpenLength(of: lengths, parting: data, axis: axis)
+        }
         return try lifting.addNode("Split", [data, lengths], ["axis": .integer(axis)], outputs: count)
       }
       try require(lengths.count == count, "\(lengths.count) lengths for \(count) output ports")
@@ -148,5 +152,18 @@ private struct StridedSlice {
       return try lifting.constant(entries.map { numbers[$0] })
     }
     return try lifting.add("Gather", [list, try lifting.constant(entries)], ["axis": .integer(0)])
+  }
+}
+
+extension Lifting {
+  /// `lengths` of the parts of `data` along `axis`, with what the others leave in the place of a −1.
+  fileprivate mutating func fillingOpenLength(of lengths: Value, parting data: Value, axis: Int) throws -> Value {
+    let place = try constant(Tensor(scalar: Int64(try normalizedAxis(axis, rank: rank(data)))))
+    let size = try add("Gather", [try add("Shape", [data]), place], ["axis": .integer(0)])
+    let sum = try add("ReduceSum", [lengths, try constant([0])], ["keepdims": .integer(0)])
+    let one = try constant(Tensor(scalar: Int64(1)))
+    let rest = try add("Sub", [size, try add("Add", [sum, one])])
+    let isOpen = try add("Equal", [lengths, try constant(Tensor(scalar: Int64(-1)))])
+    return try add("Where", [isOpen, rest, lengths])
   }
 }

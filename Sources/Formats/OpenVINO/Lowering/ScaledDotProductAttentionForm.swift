@@ -37,6 +37,20 @@ struct ScaledDotProductAttentionForm {
     }
   }
 
+  /// Why the attention `node` is written as its parts; nil where it isn't, and for any other node.
+  static func objection(to node: Node) -> String? {
+    guard let attention = node.operation as? FlashAttention else { return nil }
+    let form = ScaledDotProductAttentionForm(attention, node)
+    guard let missing = form?.missing else { return nil }
+    return "written as its parts: OpenVINO's ScaledDotProductAttention has no \(missing)"
+  }
+
+  /// What the attention has and no `ScaledDotProductAttention` can be given, whatever is put around it.
+  private var missing: String? {
+    if attention.softcap != 0 { return "soft-cap" }
+    return hasFiniteFill && !canFill ? "mask that leaves hidden keys a score of \(attention.maskedScore)" : nil
+  }
+
   private init?(_ attention: FlashAttention, _ node: Node) {
     func input(_ index: Int) -> Value? { node.inputs.indices.contains(index) ? node.inputs[index] : nil }
     guard let query = input(0), let key = input(1), let value = input(2) else { return nil }
@@ -59,7 +73,7 @@ struct ScaledDotProductAttentionForm {
   private var hasFiniteFill: Bool { filling != nil && attention.maskedScore.isFinite }
 
   private mutating func result(in graph: inout Graph) throws -> Value {
-    guard attention.softcap == 0, !hasFiniteFill || canFill else {
+    guard missing == nil else {
       return try attention.decompose(node.inputs, in: &graph)[0]
     }
     let element = graph.type(of: query).element

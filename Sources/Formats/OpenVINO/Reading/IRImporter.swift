@@ -49,9 +49,11 @@ struct IRImporter {
   private mutating func build() throws {
     let origins = sources()
     let layers = source.network.layers
+    // A layer's own name gives way to another's tensor name, by which OpenVINO finds inputs.
+    let tensorNames = Set(layers.filter { $0.type == "Parameter" }.flatMap(\.outputs).flatMap(\.names))
     // Inputs and outputs are numbered by their place in the file, which may not be the order that the edges ask for.
     for (index, layer) in layers.enumerated() where layer.type == "Parameter" {
-      try locating(layer.label) { try addParameter(layer, at: index, origin: origins[index]) }
+      try locating(layer.label) { try addParameter(layer, at: index, origin: origins[index], besides: tensorNames) }
     }
     try addLayers(origins)
     for (index, layer) in layers.enumerated() where layer.type == "Result" {
@@ -100,12 +102,14 @@ struct IRImporter {
     return try lifting.results()
   }
 
-  private mutating func addParameter(_ layer: IRLayer, at index: Int, origin: Origin) throws {
+  private mutating func addParameter(
+    _ layer: IRLayer, at index: Int, origin: Origin, besides tensorNames: Set<String>
+  ) throws {
     guard layer.outputs.count == 1, layer.inputs.isEmpty else {
       throw ModelError.invalid("a Parameter has one output port and no input")
     }
     var names = layer.outputs[0].names
-    if !names.contains(layer.name) { names.append(layer.name) }
+    if names.isEmpty || !tensorNames.contains(layer.name) { names.append(layer.name) }
     for name in names where !inputNames.insert(name).inserted {
       throw ModelError.invalid("two inputs of the model are called '\(name.prefix(120))'")
     }
