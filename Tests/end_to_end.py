@@ -5,18 +5,15 @@
 Tests that need a Python package which is missing are skipped and say so (Scripts/requirements.txt names the packages).
 """
 
-import argparse
 import functools
-import importlib.util
 import json
 import pathlib
-import subprocess
-import sys
 import tempfile
 import unittest
 import xml.etree.ElementTree as ElementTree
 
-GRAPHS = pathlib.Path(__file__).resolve().parent.parent / "graphs"
+from command import GRAPHS, flashfuse, main, needs
+
 PASS = "FlashAttentionFusionPass"
 ATTENTION = {"Attention", "MultiHeadAttention", "GroupQueryAttention", "FlashAttention"}
 TOLERANCE = 1e-4
@@ -35,22 +32,6 @@ EXPECTED = {
     "control-flow-ir.xml": {"fused": 3},
 }
 UNCHANGED = [name for name, verdicts in EXPECTED.items() if "fused" not in verdicts]
-
-flashfuse_path = ""
-
-
-def needs(*packages: str):
-    """Skips a test where one of the packages can't be imported."""
-    missing = [package for package in packages if importlib.util.find_spec(package) is None]
-    return unittest.skipIf(missing, f"the Python package {' and '.join(missing)} is missing")
-
-
-def flashfuse(*arguments) -> subprocess.CompletedProcess:
-    """Runs a subcommand that must succeed."""
-    done = subprocess.run([flashfuse_path, *map(str, arguments)], capture_output=True, text=True, timeout=300)
-    if done.returncode:
-        raise AssertionError(f"flashfuse {' '.join(map(str, arguments))}: exit code {done.returncode}\n{done.stderr}")
-    return done
 
 
 def references(model: str) -> list[pathlib.Path]:
@@ -158,7 +139,7 @@ class EndToEnd(unittest.TestCase):
                 self.assertEqual(len(anchors), len(set(anchors)))
                 [counts] = [each for each in log["passes"] if each["name"] == PASS]
                 self.assertEqual(counts["fused"], expected.get("fused", 0))
-                self.assertEqual(json.loads(flashfuse("explain", GRAPHS / model, "--json").stdout)["decisions"],
+                self.assertEqual(json.loads(flashfuse("explain", GRAPHS / model, "--json"))["decisions"],
                                  log["decisions"])
 
     def test_hand_written_graphs(self):
@@ -229,15 +210,6 @@ class EndToEnd(unittest.TestCase):
                     self.assertEqual(canonical(fused), canonical(GRAPHS / model))
                     weights = (GRAPHS / model).with_suffix(".bin")
                     self.assertEqual(fused.with_suffix(".bin").read_bytes(), weights.read_bytes())
-
-
-def main() -> None:
-    global flashfuse_path
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--flashfuse", required=True, help="the flashfuse binary")
-    options, further = parser.parse_known_args()
-    flashfuse_path = str(pathlib.Path(options.flashfuse).resolve())
-    unittest.main(argv=[sys.argv[0], *further], testRunner=unittest.TextTestRunner(sys.stdout, verbosity=2))
 
 
 if __name__ == "__main__":

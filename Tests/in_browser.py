@@ -20,18 +20,10 @@ import tempfile
 import time
 import unittest
 
-GRAPHS = pathlib.Path(__file__).resolve().parent.parent / "graphs"
-arguments = argparse.Namespace(flashfuse="", screenshots=None)
+from command import GRAPHS, arguments, flashfuse, main
 
 MISSING = [name for name in ("chromium", "chromedriver") if shutil.which(name) is None]
 MISSING += [name for name in ("selenium", "viztracer", "netron") if importlib.util.find_spec(name) is None]
-
-
-def flashfuse(*words) -> None:
-    """Runs a subcommand that must succeed."""
-    done = subprocess.run([arguments.flashfuse, *map(str, words)], capture_output=True, text=True, timeout=300)
-    if done.returncode:
-        raise AssertionError(f"flashfuse {' '.join(map(str, words))}: exit code {done.returncode}\n{done.stderr}")
 
 
 def free_port() -> int:
@@ -381,17 +373,12 @@ class NetronTests(BrowserTest):
             netron.stop(address)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--flashfuse", required=True, help="the executable")
-    parser.add_argument("--screenshots", type=pathlib.Path, help="a folder for pictures of what was seen")
-    parser.add_argument("tests", nargs="*", help="names of tests; all where none is given")
-    parser.parse_args(namespace=arguments)
-    arguments.flashfuse = str(pathlib.Path(arguments.flashfuse).resolve())
+def make_folder() -> None:
     if arguments.screenshots:
         arguments.screenshots.mkdir(parents=True, exist_ok=True)
-    unittest.main(argv=[sys.argv[0], *arguments.tests])
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--screenshots", type=pathlib.Path, help="a folder for pictures of what was seen")
+    main(parser=parser, prepare=make_folder)

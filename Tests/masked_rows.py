@@ -6,15 +6,12 @@ infinities and NaNs included.
 Skipped, saying so, where the Python packages onnx and onnxruntime are missing (Scripts/requirements.txt names them).
 """
 
-import argparse
-import importlib.util
 import json
 import pathlib
-import subprocess
-import sys
 import tempfile
 import unittest
 
+import command
 import numpy
 
 BATCH, HEADS, QUERIES, KEYS, SIZE = 2, 2, 5, 7, 8
@@ -35,8 +32,6 @@ FORMS = {
     "a bias": [("Add", None, "bias")],
     "a bias, then raised to the lowest": [("Add", None, "bias"), ("Max", None, "lowest")],
 }
-
-flashfuse_path = ""
 
 
 def model_and_inputs(form: str, kind: str, fixed: bool):
@@ -110,46 +105,26 @@ class MaskedRows(unittest.TestCase):
         with tempfile.TemporaryDirectory() as name:
             folder = pathlib.Path(name)
             onnx.save(model, folder / "model.onnx")
-            numpy.savez(folder / "inputs.npz", **inputs)
             expected = reference(folder / "model.onnx")
             check = lambda actual, what: numpy.testing.assert_allclose(
                 actual, expected, rtol=TOLERANCES[kind], atol=TOLERANCES[kind], err_msg=what
             )
-            for flag in ("", "--no-fuse"):
-                outputs = folder / f"outputs{flag}.npz"
-                files = ["--inputs", folder / "inputs.npz", "--outputs", outputs]
-                self.flashfuse("run", folder / "model.onnx", *files, *flag.split())
-                check(numpy.load(outputs)["y"], f"flashfuse run {flag}")
+            for flags in ((), ("--no-fuse",)):
+                check(command.run(folder / "model.onnx", inputs, *flags)["y"], f"flashfuse run {flags}")
             for operator in OPERATORS:
                 fused = folder / f"{operator}.onnx"
-                self.flashfuse("fuse", folder / "model.onnx", "-o", fused, "--attention-op", operator)
-                log = json.loads(self.flashfuse("explain", folder / "model.onnx", "--json"))
+                command.flashfuse("fuse", folder / "model.onnx", "-o", fused, "--attention-op", operator)
+                log = json.loads(command.flashfuse("explain", folder / "model.onnx", "--json"))
                 self.assertEqual([each["verdict"] for each in log["decisions"] if "Attention" in each["pass"]], ["fused"])
                 check(reference(fused), f"--attention-op {operator}")
 
-    def flashfuse(self, *arguments) -> str:
-        done = subprocess.run([flashfuse_path, *map(str, arguments)], capture_output=True, text=True, timeout=300)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        return done.stdout
 
-
-def main() -> None:
-    global flashfuse_path
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--flashfuse", required=True)
-    options, rest = parser.parse_known_args()
-    missing = [package for package in ("onnx", "onnxruntime") if importlib.util.find_spec(package) is None]
-    if missing:
-        print(f"skipped: the Python package {' and '.join(missing)} is missing")
-        return
-    flashfuse_path = str(pathlib.Path(options.flashfuse).resolve())
+def add_tests() -> None:
     for form in FORMS:
         for kind in TOLERANCES:
             for sizes, fixed in (("", True), (", open sizes", False)):
-                test = lambda self, form=form, kind=kind, fixed=fixed: self.compare(form, kind, fixed)
-                setattr(MaskedRows, f"test {form}, {kind}{sizes}", test)
-    unittest.main(argv=[sys.argv[0], *rest])
+                command.add_tests(MaskedRows, {f"{form}, {kind}{sizes}": (form, kind, fixed)})
 
 
 if __name__ == "__main__":
-    main()
+    command.main("onnx", "onnxruntime", prepare=add_tests)

@@ -5,17 +5,13 @@
 Skipped, saying so, where the Python packages onnx and onnxruntime are missing (Scripts/requirements.txt names them).
 """
 
-import argparse
-import importlib.util
 import pathlib
-import subprocess
-import sys
 import tempfile
 import unittest
 
+import command
 import numpy
 
-flashfuse_path = ""
 random = numpy.random.default_rng(7)
 
 
@@ -253,13 +249,7 @@ class ONNXRuntimeOperations(unittest.TestCase):
         with tempfile.TemporaryDirectory() as name:
             folder = pathlib.Path(name)
             (folder / "model.onnx").write_bytes(model.SerializeToString())
-            numpy.savez(folder / "inputs.npz", **arrays)
-            command = [flashfuse_path, "run", folder / "model.onnx", "--inputs", folder / "inputs.npz"]
-            done = subprocess.run(
-                [*map(str, command), "--outputs", str(folder / "outputs.npz")], capture_output=True, text=True, timeout=300
-            )
-            self.assertEqual(done.returncode, 0, done.stderr)
-            actual = numpy.load(folder / "outputs.npz")
+            actual = command.run(folder / "model.onnx", arrays)
             for output, value in zip(session.get_outputs(), expected):
                 found = actual[output.name]
                 self.assertEqual(value.shape, found.shape)
@@ -270,19 +260,5 @@ class ONNXRuntimeOperations(unittest.TestCase):
                 )
 
 
-def main() -> None:
-    global flashfuse_path
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--flashfuse", required=True)
-    options, rest = parser.parse_known_args()
-    if any(importlib.util.find_spec(package) is None for package in ("onnx", "onnxruntime")):
-        print("skipped: the Python packages onnx and onnxruntime are missing")
-        return
-    flashfuse_path = options.flashfuse
-    for name, case in cases().items():
-        setattr(ONNXRuntimeOperations, f"test {name}", lambda self, case=case: self.compare(*case))
-    unittest.main(argv=[sys.argv[0], *rest])
-
-
 if __name__ == "__main__":
-    main()
+    command.main("onnx", "onnxruntime", prepare=lambda: command.add_tests(ONNXRuntimeOperations, cases()))

@@ -5,19 +5,15 @@
 Skipped, saying so, where the Python package openvino is missing (Scripts/requirements.txt names it).
 """
 
-import argparse
-import importlib.util
 import pathlib
-import subprocess
-import sys
 import tempfile
 import unittest
 
+import command
 import numpy
 
 TOLERANCE = 1e-4
 
-flashfuse_path = ""
 random = numpy.random.default_rng(7)
 
 
@@ -371,13 +367,7 @@ class OpenVINOOperations(unittest.TestCase):
         with tempfile.TemporaryDirectory() as name:
             folder = pathlib.Path(name)
             openvino.save_model(model, folder / "model.xml", compress_to_fp16=False)
-            numpy.savez(folder / "inputs.npz", **arrays)
-            command = [flashfuse_path, "run", folder / "model.xml", "--inputs", folder / "inputs.npz"]
-            done = subprocess.run(
-                [*map(str, command), "--outputs", str(folder / "outputs.npz")], capture_output=True, text=True, timeout=300
-            )
-            self.assertEqual(done.returncode, 0, done.stderr)
-            actual = numpy.load(folder / "outputs.npz")
+            actual = command.run(folder / "model.xml", arrays)
             for index, output in enumerate(compiled.outputs):
                 self.check(expected[output], actual[f"output{index}"])
 
@@ -391,20 +381,5 @@ class OpenVINOOperations(unittest.TestCase):
         numpy.testing.assert_allclose(actual, expected, rtol=TOLERANCE, atol=TOLERANCE)
 
 
-def main() -> None:
-    global flashfuse_path
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--flashfuse", required=True)
-    options, rest = parser.parse_known_args()
-    if importlib.util.find_spec("openvino") is None:
-        print("skipped: the Python package openvino is missing")
-        return
-    flashfuse_path = options.flashfuse
-    for name, case in cases().items():
-        test = lambda self, case=case: self.compare(*case)
-        setattr(OpenVINOOperations, f"test {name}", test)
-    unittest.main(argv=[sys.argv[0], *rest])
-
-
 if __name__ == "__main__":
-    main()
+    command.main("openvino", prepare=lambda: command.add_tests(OpenVINOOperations, cases()))

@@ -5,22 +5,18 @@
 Skipped, saying so, where the Python packages onnx and onnxruntime are missing (Scripts/requirements.txt names them).
 """
 
-import argparse
-import importlib.util
 import json
 import pathlib
-import subprocess
-import sys
 import tempfile
 import unittest
 
+import command
 import numpy
 
 TOLERANCE = 1e-4
 BATCH, LENGTH, HEADS, SIZE, PAST = 2, 4, 2, 8, 3
 KEY_HEADS, GROUPED_HEADS, GROUPED_SIZE = 2, 4, 16
 
-flashfuse_path = ""
 random = numpy.random.default_rng(7)
 
 
@@ -258,17 +254,14 @@ class RuntimeAttention(unittest.TestCase):
         with tempfile.TemporaryDirectory() as name:
             folder = pathlib.Path(name)
             onnx.save(model, folder / "model.onnx")
-            numpy.savez(folder / "inputs.npz", **inputs)
             decisions = [
                 each
-                for each in json.loads(self.flashfuse("explain", folder / "model.onnx", "--json"))["decisions"]
+                for each in json.loads(command.flashfuse("explain", folder / "model.onnx", "--json"))["decisions"]
                 if each["pass"] == "FlashAttentionFusionPass"
             ]
             self.assertEqual([each["verdict"] for each in decisions], ["already-fused"])
             self.assertEqual([each["anchor"] for each in decisions], ["attention"])
-            outputs = folder / "outputs.npz"
-            self.flashfuse("run", folder / "model.onnx", "--inputs", folder / "inputs.npz", "--outputs", outputs)
-            actual = numpy.load(outputs)
+            actual = command.run(folder / "model.onnx", inputs)
             for output, value in expected.items():
                 self.assertEqual(value.shape, actual[output].shape, output)
                 found = actual[output]
@@ -282,36 +275,19 @@ class RuntimeAttention(unittest.TestCase):
                         for each in (value, found)
                     )
                 numpy.testing.assert_allclose(found, value, rtol=TOLERANCE, atol=TOLERANCE, err_msg=output)
-            self.flashfuse("fuse", folder / "model.onnx", "-o", folder / "fused.onnx")
+            command.flashfuse("fuse", folder / "model.onnx", "-o", folder / "fused.onnx")
             self.assertEqual((folder / "fused.onnx").read_bytes(), (folder / "model.onnx").read_bytes())
 
-    def flashfuse(self, *arguments) -> str:
-        command = [flashfuse_path, *map(str, arguments)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        return done.stdout
 
-
-def main() -> None:
-    global flashfuse_path
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--flashfuse", required=True)
-    options, rest = parser.parse_known_args()
-    missing = [package for package in ("onnx", "onnxruntime") if importlib.util.find_spec(package) is None]
-    if missing:
-        print(f"skipped: the Python package {' and '.join(missing)} is missing")
-        return
-    flashfuse_path = str(pathlib.Path(options.flashfuse).resolve())
+def add_tests() -> None:
     kinds = {
         "MultiHeadAttention": multi_head_cases(), "Attention": projected_cases(), "GroupQueryAttention": grouped_cases()
     }
     for kind, cases in kinds.items():
         for name, case in cases.items():
             for sizes, symbolic in (("", False), (", open sizes", True)):
-                test = lambda self, case=case, symbolic=symbolic: self.compare(case, symbolic)
-                setattr(RuntimeAttention, f"test {kind} {name}{sizes}", test)
-    unittest.main(argv=[sys.argv[0], *rest])
+                command.add_tests(RuntimeAttention, {f"{kind} {name}{sizes}": (case, symbolic)})
 
 
 if __name__ == "__main__":
-    main()
+    command.main("onnx", "onnxruntime", prepare=add_tests)

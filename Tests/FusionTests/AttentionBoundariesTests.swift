@@ -90,8 +90,8 @@ import Testing
         """)
   }
 
-  /// Attention of inputs with `steps` between product %5 and second product, which reads %11.
-  private func attention(_ steps: String, element: String = "f32") -> String {
+  /// A graph of queries %0, keys %1, values %2 and two masks, %3 and %4, whose `steps` give `output`.
+  private func graph(_ steps: String, output: String, element: String = "f32") -> String {
     """
     graph {
       %0 = Parameter "q" : \(element)[2, 4, 6, 8]
@@ -99,12 +99,15 @@ import Testing
       %2 = Parameter "v" : \(element)[2, 4, 6, 8]
       %3 = Parameter "kept" : bool[2, 1, 1, 6]
       %4 = Parameter "m" : \(element)[2, 1, 1, 6]
-      %5 = MatMul (%0, %1)
       \(steps)
-      %12 = MatMul (%11, %2)
-      return "y" %12
+      return "y" \(output)
     }
     """
+  }
+
+  /// Attention with `steps` between product %5 and second product, which reads %11.
+  private func attention(_ steps: String, element: String = "f32") -> String {
+    graph("%5 = MatMul (%0, %1)\n\(steps)\n%12 = MatMul (%11, %2)", output: "%12", element: element)
   }
 
   /// Scores times a table of ones and zeros, plus a low number where that has zeros: causal, in the words of the first GPT.
@@ -145,37 +148,30 @@ import Testing
       """
     let log = try expectRewrite(
       pass, attention(steps),
-      to: """
-        graph {
-          %0 = Parameter "q" : f32[2, 4, 6, 8]
-          %1 = Parameter "k" : f32[2, 4, 8, 6]
-          %2 = Parameter "v" : f32[2, 4, 6, 8]
-          %3 = Parameter "kept" : bool[2, 1, 1, 6]
-          %4 = Parameter "m" : f32[2, 1, 1, 6]
-          %5 = Parameter "padding" : i64[2, 1, 1, 6]
-          %6 = Cast {to = f32} (%5)
-          %7 = Constant : f32[] = 1.0
-          %8 = Sub (%7, %6)
-          %9 = Constant : f32[] = -3.4028235e+38
-          %10 = Mul (%8, %9)
-          %11 = Constant : f32[] = -1000000000.0
-          %12 = Greater (%10, %11)
-          %13 = And (%3, %12)
-          %14 = Cast {to = i32} (%13)
-          %15 = Constant : i64[1] = [3]
-          %16 = ReduceMax (%14, %15)
-          %17 = Cast {to = bool} (%16)
-          %18 = Constant : f32[] = 0.0
-          %19 = Where (%17, %0, %18)
-          %20 = Transpose {perm = [0, 1, 3, 2]} (%1)
-          %21 = Constant : f32[] = 0.0
-          %22 = Constant : f32[] = -10000.0
-          %23 = Where (%3, %21, %22)
-          %24 = Add (%23, %10)
-          %25 = FlashAttention (%19, %20, %2, %24)
-          return "y" %25
-        }
-        """)
+      to: graph(
+        """
+        %5 = Parameter "padding" : i64[2, 1, 1, 6]
+        %6 = Cast {to = f32} (%5)
+        %7 = Constant : f32[] = 1.0
+        %8 = Sub (%7, %6)
+        %9 = Constant : f32[] = -3.4028235e+38
+        %10 = Mul (%8, %9)
+        %11 = Constant : f32[] = -1000000000.0
+        %12 = Greater (%10, %11)
+        %13 = And (%3, %12)
+        %14 = Cast {to = i32} (%13)
+        %15 = Constant : i64[1] = [3]
+        %16 = ReduceMax (%14, %15)
+        %17 = Cast {to = bool} (%16)
+        %18 = Constant : f32[] = 0.0
+        %19 = Where (%17, %0, %18)
+        %20 = Transpose {perm = [0, 1, 3, 2]} (%1)
+        %21 = Constant : f32[] = 0.0
+        %22 = Constant : f32[] = -10000.0
+        %23 = Where (%3, %21, %22)
+        %24 = Add (%23, %10)
+        %25 = FlashAttention (%19, %20, %2, %24)
+        """, output: "%25"))
     #expect(log.decisions.first?.assumptions == ["scores that are seen lie far above -10000.0"])
     // A mask of other numbers than 0 and 1, or one that is not low enough, leaves scores in rows that see nothing.
     let fractions = steps.replacing("i64[2, 1, 1, 6]", with: "f32[2, 1, 1, 6]")
@@ -222,19 +218,12 @@ import Testing
   @Test func anAssignmentToAllScoresIsSeenThrough() throws {
     let log = try expectRewrite(
       pass, attention(assigned()),
-      to: """
-        graph {
-          %0 = Parameter "q" : f32[2, 4, 6, 8]
-          %1 = Parameter "k" : f32[2, 4, 8, 6]
-          %2 = Parameter "v" : f32[2, 4, 6, 8]
-          %3 = Parameter "kept" : bool[2, 1, 1, 6]
-          %4 = Parameter "m" : f32[2, 1, 1, 6]
-          %batches = Parameter "batches" : i64[2, 4, 6, 6, 1]
-          %5 = Transpose {perm = [0, 1, 3, 2]} (%1) : f32[2, 4, 6, 8]
-          %8 = FlashAttention (%0, %5, %2, %4) : f32[2, 4, 6, 8]
-          return "y" %8
-        }
-        """)
+      to: graph(
+        """
+        %batches = Parameter "batches" : i64[2, 4, 6, 6, 1]
+        %5 = Transpose {perm = [0, 1, 3, 2]} (%1) : f32[2, 4, 6, 8]
+        %8 = FlashAttention (%0, %5, %2, %4) : f32[2, 4, 6, 8]
+        """, output: "%8"))
     #expect(log.decisions.count == 1)
   }
 
@@ -273,18 +262,11 @@ import Testing
       """
     try expectRewrite(
       pass, attention(steps),
-      to: """
-        graph {
-          %0 = Parameter "q" : f32[2, 4, 6, 8]
-          %1 = Parameter "k" : f32[2, 4, 8, 6]
-          %2 = Parameter "v" : f32[2, 4, 6, 8]
-          %3 = Parameter "kept" : bool[2, 1, 1, 6]
-          %4 = Parameter "m" : f32[2, 1, 1, 6]
-          %5 = Transpose {perm = [0, 1, 3, 2]} (%1) : f32[2, 4, 6, 8]
-          %6 = FlashAttention (%0, %5, %2, _, %3) : f32[2, 4, 6, 8]
-          return "y" %6
-        }
-        """)
+      to: graph(
+        """
+        %5 = Transpose {perm = [0, 1, 3, 2]} (%1) : f32[2, 4, 6, 8]
+        %6 = FlashAttention (%0, %5, %2, _, %3) : f32[2, 4, 6, 8]
+        """, output: "%6"))
   }
 
   @Test func aBiasIsCutOffByACastToo() throws {
@@ -296,20 +278,13 @@ import Testing
       """
     try expectRewrite(
       pass, attention(steps),
-      to: """
-        graph {
-          %0 = Parameter "q" : f32[2, 4, 6, 8]
-          %1 = Parameter "k" : f32[2, 4, 8, 6]
-          %2 = Parameter "v" : f32[2, 4, 6, 8]
-          %3 = Parameter "kept" : bool[2, 1, 1, 6]
-          %4 = Parameter "m" : f32[2, 1, 1, 6]
-          %5 = Transpose {perm = [0, 1, 3, 2]} (%1) : f32[2, 4, 6, 8]
-          %6 = Cast {to = f16} (%4) : f16[2, 1, 1, 6]
-          %7 = Cast {to = f32} (%6) : f32[2, 1, 1, 6]
-          %8 = FlashAttention (%0, %5, %2, %7) : f32[2, 4, 6, 8]
-          return "y" %8
-        }
-        """)
+      to: graph(
+        """
+        %5 = Transpose {perm = [0, 1, 3, 2]} (%1) : f32[2, 4, 6, 8]
+        %6 = Cast {to = f16} (%4) : f16[2, 1, 1, 6]
+        %7 = Cast {to = f32} (%6) : f32[2, 1, 1, 6]
+        %8 = FlashAttention (%0, %5, %2, %7) : f32[2, 4, 6, 8]
+        """, output: "%8"))
   }
 
   /// In 32 bits it would be −∞, and a row in which nothing is seen NaN instead of the mean of the values.

@@ -64,12 +64,7 @@ struct AttentionForm {
     in graph: Graph
   ) throws(Reason) {
     if visibility != nil {
-      guard case .biased(let value, let factor) = step, graph.isAllOrNothing(value.value, times: factor) else {
-        throw biasAfterMask(at: node)
-      }
-      visibility?.biases.append(.value(value, factor: factor))
-      biases.append(.value(value, factor: factor))
-      return
+      guard case .biased = step else { throw biasAfterMask(at: node) }
     }
     switch step {
     case .scaled(let factor): try multiply(by: factor, in: element, at: node)
@@ -98,13 +93,19 @@ struct AttentionForm {
       }
       softcap = 1
     case .biased(let value, let factor):
-      let mayFill = element.byteCount >= 4 && graph.isAllOrNothing(value.value, times: factor)
-      if !masks.isEmpty, maskedScore > Self.absorbingFill, maskedScore <= Self.negligibleFill, mayFill {
-        visibility = (masks, maskedScore, [.value(value, factor: factor)])
+      let isAllOrNothing = graph.isAllOrNothing(value.value, times: factor)
+      if isAllOrNothing, element.byteCount >= 4, !masks.isEmpty, maskedScore > Self.absorbingFill,
+        maskedScore <= Self.negligibleFill
+      {
+        visibility = (masks, maskedScore, [])
         assumptions.append("scores that are seen lie far above \(maskedScore)")
         absorbMask()
-      } else {
+      }
+      if visibility == nil {
         try absorbMask(at: node)
+      } else {
+        guard isAllOrNothing else { throw biasAfterMask(at: node) }
+        visibility?.biases.append(.value(value, factor: factor))
       }
       biases.append(.value(value, factor: factor))
     case .masked(let condition, let hidden, let fill):

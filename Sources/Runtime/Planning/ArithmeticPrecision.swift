@@ -39,25 +39,23 @@ private struct Widening {
   private func isWide(_ value: Value) -> Bool { narrowTypes[value] != nil }
 
   private func needsChange(_ node: Node) -> Bool {
+    if node.operation is Parameter || node.operation is Constant || node.operation is Cast { return false }
     let inputs = node.inputs.compactMap { $0 }
-    switch node.operation {
-    case is Parameter, is Constant, is Cast: return false
-    case is Operations.FlashAttention:
-      if !inputs.prefix(3).contains(where: isWide) { return inputs.contains(where: isWide) }
-    case let operation where operation.movesElements:
-      return inputs.contains(where: isWide)
-    default: break
-    }
-    return inputs.contains { isWide($0) || graph.info(of: $0).element.isHalfPrecision }
+    if inputs.contains(where: isWide) { return true }
+    guard !node.operation.movesElements, !attendsInHalfPrecision(node) else { return false }
+    return inputs.contains { graph.info(of: $0).element.isHalfPrecision }
+  }
+
+  /// Whether it is attention to 16 bits, which has kernels of its own.
+  private func attendsInHalfPrecision(_ node: Node) -> Bool {
+    node.operation is Operations.FlashAttention
+      && !node.inputs.prefix(3).contains { $0.map(isWide) ?? false }
   }
 
   /// Lets a node read 32 bits; false, and nothing has changed but for casts that nothing reads, where it can't.
   private mutating func widen(_ node: Node) throws -> Bool {
-    guard !(node.operation is any SubgraphOperation), !(node.operation is CastLike) else { return false }
-    if node.operation is Operations.FlashAttention, !node.inputs.prefix(3).contains(where: { $0.map(isWide) ?? false })
-    {
-      return false
-    }
+    guard !(node.operation is any SubgraphOperation), !(node.operation is CastLike), !attendsInHalfPrecision(node)
+    else { return false }
     let inputs = try node.inputs.map { try $0.map { try widen($0) } }
     guard (try? graph.setInputs(inputs, of: node.id)) != nil else { return false }
     let results = graph[node.id].outputs

@@ -12,8 +12,8 @@ struct FusionOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Which of the possible fusions are made: always all, or only those that the model of bytes moved calls profitable."
-    ))
+      "Which attentions are fused: always all that can be, or only those that the model of bytes moved calls profitable; "
+        + "other fusions always are."))
   var policy: FusionPolicy = .always
 
   /// All fusions of flashfuse that are switched on.
