@@ -34,8 +34,8 @@ public struct FlashAttentionFusionPass: FusionPass {
     var decisions: [FusionDecision] = []
     for id in graph.nodes.map(\.id) {
       let node = graph[id]
-      let anchor = node.origin.sources.first?.name ?? node.label
-      if node.operation is FlashAttention {
+      var anchor: String { node.origin.sources.first?.name ?? node.label }
+      if node.is(FlashAttention.self) {
         decisions.append(
           FusionDecision(
             pass: name, verdict: .alreadyFused, anchor: anchor, nodes: graph.sourceNames([id]),
@@ -43,7 +43,7 @@ public struct FlashAttentionFusionPass: FusionPass {
         continue
       }
       guard let softmax = SoftmaxForm(endingIn: node, in: graph) else {
-        if node.operation is Softmax {
+        if node.is(Softmax.self) {
           let reason = Reason("unknown-shape", "the rank of the softmax's input is not known", node: node.label)
           decisions.append(FusionDecision(pass: name, verdict: .notAttention, anchor: anchor, reason: reason))
         }

@@ -22,5 +22,5 @@ public struct GeluFusionPass: PatternFusionPass {
     try draft.fuse(Gelu(approximate: match.value(tanh) == nil ? .none : .tanh), [match[x]])
   }
 
-  public func isFused(_ node: Node, in graph: Graph) -> Bool { node.operation is Gelu }
+  public func isFused(_ node: Node, in graph: Graph) -> Bool { node.is(Gelu.self) }
 }

@@ -65,5 +65,5 @@ public struct LayerNormalizationFusionPass: PatternFusionPass {
     return try draft.fuse(layer, inputs)
   }
 
-  public func isFused(_ node: Node, in graph: Graph) -> Bool { node.operation is LayerNormalization }
+  public func isFused(_ node: Node, in graph: Graph) -> Bool { node.is(LayerNormalization.self) }
 }

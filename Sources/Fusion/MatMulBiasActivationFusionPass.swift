@@ -47,5 +47,5 @@ public struct MatMulBiasActivationFusionPass: PatternFusionPass {
     return try draft.fuse(fused, [left, right, bias])
   }
 
-  public func isFused(_ node: Node, in graph: Graph) -> Bool { node.operation is MatMulBiasActivation }
+  public func isFused(_ node: Node, in graph: Graph) -> Bool { node.is(MatMulBiasActivation.self) }
 }

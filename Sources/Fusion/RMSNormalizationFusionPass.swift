@@ -39,7 +39,7 @@ public struct RMSNormalizationFusionPass: PatternFusionPass {
     return try draft.fuse(normalization, [x, scale])
   }
 
-  public func isFused(_ node: Node, in graph: Graph) -> Bool { node.operation is RMSNormalization }
+  public func isFused(_ node: Node, in graph: Graph) -> Bool { node.is(RMSNormalization.self) }
 }
 
 extension Graph {

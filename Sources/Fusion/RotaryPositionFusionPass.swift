@@ -65,7 +65,7 @@ public struct RotaryPositionFusionPass: PatternFusionPass {
   }
 
   public func isFused(_ node: Node, in graph: Graph) -> Bool {
-    node.operation is RotaryPosition || node.operation is RotaryEmbedding
+    node.is(RotaryPosition.self) || node.is(RotaryEmbedding.self)
   }
 }
 

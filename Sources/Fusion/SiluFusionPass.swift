@@ -20,5 +20,5 @@ public struct SiluFusionPass: PatternFusionPass {
     try draft.fuse(Swish(alpha: match[alpha]), [match[x]])
   }
 
-  public func isFused(_ node: Node, in graph: Graph) -> Bool { node.operation is Swish }
+  public func isFused(_ node: Node, in graph: Graph) -> Bool { node.is(Swish.self) }
 }

@@ -32,5 +32,5 @@ public struct SwiGLUFusionPass: PatternFusionPass {
     return try draft.fuse(fused, [gate, value])
   }
 
-  public func isFused(_ node: Node, in graph: Graph) -> Bool { node.operation is SwiGLU }
+  public func isFused(_ node: Node, in graph: Graph) -> Bool { node.is(SwiGLU.self) }
 }

@@ -19,10 +19,10 @@ extension Graph {
     }
     var operation = operation
     let results = try infer(&operation, inputs, id: id, outputs: outputs)
-    isPruned = false
+    loosened?.append(id)
     slots.append(Node(id: id, operation: operation, inputs: inputs, outputs: results, name: name, origin: origin))
     uses.append(Array(repeating: [], count: results.count))
-    if operation is any SubgraphOperation { subgraphOwners.append(id) }
+    if operation.runsGraphs { subgraphOwners.append(id) }
     for (index, input) in inputs.enumerated() {
       if let input { uses[input.node.index][input.output].append(.node(id, input: index)) }
     }
@@ -53,7 +53,9 @@ extension Graph {
 
   /// Gives the nodes added since `mark` was taken that come from nowhere the origin `origin`.
   package mutating func setMissingOrigins(after mark: Int, _ origin: Origin) {
-    for index in slots.indices[mark...] where slots[index]?.origin == Origin.none { slots[index]?.origin = origin }
+    for index in slots.indices[mark...] where slots[index]?.origin == Origin.none {
+      slots[index] = slots[index]?.with(origin: origin)
+    }
   }
 
   /// Names the nodes that were added since `mark` to stand for `node`: the one that gives `result` takes its name and origin, the
@@ -64,11 +66,10 @@ extension Graph {
     let added = slots.indices[mark...].filter { slots[$0] != nil }
     for index in added {
       if index == result?.node.index {
-        slots[index]?.name = node.name
-        slots[index]?.origin = node.origin
-      } else if let operation = slots[index]?.operation {
-        if !node.name.isEmpty { slots[index]?.name = "\(node.name)/\(OperationDescriptor.of(operation).name)" }
-        slots[index]?.origin = Origin(passes: node.origin.passes)
+        slots[index] = slots[index]?.with(name: node.name, origin: node.origin)
+      } else if let part = slots[index] {
+        let name = node.name.isEmpty ? nil : "\(node.name)/\(OperationDescriptor.of(part.operation).name)"
+        slots[index] = part.with(name: name, origin: Origin(passes: node.origin.passes))
       }
     }
     return added.map { NodeID($0) }
@@ -114,12 +115,14 @@ extension Graph {
         && zip(first, second).allSatisfy { $0.constant == nil || $1.constant == nil || $0 == $1 }
       try require(agree, "a value of type \(before) can't be replaced with one of type \(after)")
     }
-    isPruned = false
+    loosened?.append(old.node)
     var kept: [Use] = []
     for use in uses(of: old) {
       switch use {
       case .node(let id, let input) where id != new.node && !excluded.contains(id):
-        slots[id.index]?.inputs[input] = new
+        var inputs = self[id].inputs
+        inputs[input] = new
+        slots[id.index] = self[id].with(inputs: inputs)
         uses[new.node.index][new.output].append(use)
       case .output(let index):
         outputs[index].value = new
@@ -142,19 +145,19 @@ extension Graph {
     let results = try infer(&operation, inputs, id: id, outputs: node.outputs.count)
     for (index, input) in node.inputs.enumerated() {
       guard let input else { continue }
+      loosened?.append(input.node)
       uses[input.node.index][input.output].removeAll { $0 == .node(id, input: index) }
     }
     for (index, input) in inputs.enumerated() {
       if let input { uses[input.node.index][input.output].append(.node(id, input: index)) }
     }
-    slots[id.index]?.operation = operation
-    slots[id.index]?.inputs = inputs
-    slots[id.index]?.outputs = results
+    slots[id.index] = node.with(operation: operation, inputs: inputs, outputs: results)
   }
 
   /// Makes the output at `index` give `value`, under the names it has.
   package mutating func setOutput(_ index: Int, to value: Value) {
     let old = outputs[index].value
+    loosened?.append(old.node)
     uses[old.node.index][old.output].removeAll { $0 == .output(index) }
     uses[value.node.index][value.output].append(.output(index))
     outputs[index].value = value
@@ -163,20 +166,41 @@ extension Graph {
   /// Removes every node that no output depends on, in the graphs inside nodes, too; inputs stay.
   public mutating func removeUnused() {
     for owner in subgraphOwners { changeSubgraphs(of: owner) { $0.removeUnused() } }
-    guard !isPruned else { return }
-    isPruned = true
-    var isLive = areLive()
-    for input in inputs { isLive[input.value.node.index] = true }
-    let unused = nodes.filter { !isLive[$0.id.index] }
-    let read = Set(unused.flatMap { $0.inputs.compactMap { $0 } })
-    for value in read where isLive[value.node.index] {
-      uses[value.node.index][value.output].removeAll { use in use.node.map { !isLive[$0.index] } ?? false }
+    let unused = unusedNodes()
+    loosened = []
+    if unused.isEmpty { return }
+    let read = Set(unused.flatMap { self[$0].inputs.compactMap { $0 } })
+    for value in read where !unused.contains(value.node) {
+      uses[value.node.index][value.output].removeAll { use in use.node.map(unused.contains) ?? false }
     }
-    for node in unused {
-      slots[node.id.index] = nil
-      uses[node.id.index] = []
+    for id in unused {
+      slots[id.index] = nil
+      uses[id.index] = []
     }
-    if !unused.isEmpty { subgraphOwners.removeAll { !isLive[$0.index] } }
+    subgraphOwners.removeAll(where: unused.contains)
+  }
+
+  /// The nodes, but for inputs, that no output depends on: where it is known of which nodes they can only be, found from those.
+  private func unusedNodes() -> Set<NodeID> {
+    let inputs = Set(inputs.map(\.value.node))
+    guard var pending = loosened else {
+      let isLive = areLive()
+      return Set(nodes.lazy.map(\.id).filter { !isLive[$0.index] && !inputs.contains($0) })
+    }
+    var unused: Set<NodeID> = []
+    // How many of a value's readers are unused.
+    var lost: [Value: Int] = [:]
+    while let id = pending.popLast() {
+      guard contains(id), !inputs.contains(id), !unused.contains(id) else { continue }
+      let readers = uses[id.index]
+      guard readers.indices.allSatisfy({ readers[$0].count == lost[Value(id, $0), default: 0] }) else { continue }
+      unused.insert(id)
+      for case let input? in self[id].inputs {
+        lost[input, default: 0] += 1
+        pending.append(input.node)
+      }
+    }
+    return unused
   }
 
   /// The operations' inference once more, front to back, after `change` has given inputs other types.
@@ -186,7 +210,7 @@ extension Graph {
     for (value, type) in inputTypes where contains(value.node) && type != self.type(of: value) {
       try setInput(value.node, ValueInfo(type))
     }
-    try inferAgain { !($0.operation is Parameter) && !($0.operation is Constant) }
+    try inferAgain { !$0.is(Parameter.self) && !$0.is(Constant.self) }
   }
 
   /// Infers all types again for inputs of the types that they have in `other`, of which this graph is a rewrite.
@@ -196,7 +220,7 @@ extension Graph {
     var isTaken = Array(repeating: false, count: slots.count)
     for id in topologicalOrder() {
       let node = self[id]
-      if other.contains(id), !(node.operation is any SubgraphOperation) {
+      if other.contains(id), !node.operation.runsGraphs {
         let before = other[id]
         let readsTheSame =
           node.inputs.count == before.inputs.count
@@ -206,8 +230,7 @@ extension Graph {
           }
         if readsTheSame {
           isTaken[id.index] = true
-          slots[id.index]?.operation = before.operation
-          slots[id.index]?.outputs = before.outputs
+          slots[id.index] = node.with(operation: before.operation, outputs: before.outputs)
           continue
         }
       }
@@ -228,8 +251,7 @@ extension Graph {
     let results = try locating(node.label) {
       try infer(&operation, node.inputs, id: node.id, outputs: node.outputs.count)
     }
-    if operation is any SubgraphOperation { slots[node.id.index]?.operation = operation }
-    slots[node.id.index]?.outputs = results
+    slots[node.id.index] = node.with(operation: operation, outputs: results)
   }
 
   /// Gives the input `id` a type, and contents where they are known.
@@ -237,8 +259,7 @@ extension Graph {
     guard self[id].operation is Parameter else { return }
     var named = info
     try named.nameUnknowns("?\(scope)\(id.index).0")
-    slots[id.index]?.operation = Parameter(type: named.type)
-    slots[id.index]?.outputs = [named]
+    slots[id.index] = self[id].with(operation: Parameter(type: named.type), outputs: [named])
   }
 
   /// Replaces every operation with what `change` makes of it, inputs included, and infers all types again.
@@ -248,13 +269,13 @@ extension Graph {
     for index in slots.indices {
       guard let node = slots[index] else { continue }
       let operation = try locating(node.label) { try change(node.operation) }
-      slots[index]?.operation = operation
+      slots[index] = node.with(operation: operation)
       if let input = operation as? Parameter, input.type != node.outputs.first?.type {
         try setInput(node.id, ValueInfo(input.type))
       }
     }
-    subgraphOwners = nodes.filter { $0.operation is any SubgraphOperation }.map(\.id)
-    try inferAgain { !($0.operation is Parameter) }
+    subgraphOwners = nodes.filter { $0.operation.runsGraphs }.map(\.id)
+    try inferAgain { !$0.is(Parameter.self) }
   }
 
   private func check(_ inputs: [Value?], of operation: any GraphOperation) throws {
@@ -282,7 +303,7 @@ extension Graph {
   ) throws -> [ValueInfo] {
     let known = Operands(inputs.map { $0.map(info) })
     var results: [ValueInfo]
-    if var owner = operation as? any SubgraphOperation {
+    if operation.runsGraphs, var owner = operation as? any SubgraphOperation {
       for index in owner.subgraphs.indices { owner.subgraphs[index].scope = "\(scope)\(id.index)_\(index)." }
       results = try owner.bind(known)
       operation = owner
@@ -306,17 +327,32 @@ extension Graph {
 
   /// Computes small results of constant inputs; an evaluation that fails leaves them unknown for the run to report.
   private func fold(_ operation: any GraphOperation, _ inputs: Operands<ValueInfo>, into results: inout [ValueInfo]) {
-    guard inputs.count > 0, !inputs.present.isEmpty, results.contains(where: { $0.constant == nil }) else { return }
+    guard inputs.areConstant(upTo: ValueInfo.contentsLimit), results.contains(where: { $0.constant == nil }) else {
+      return
+    }
     let small = results.allSatisfy { info in
       guard let sizes = info.type.shape.sizes,
         let count = try? Tensor.elementCount(of: sizes, element: info.element == .unknown ? .uint8 : info.element)
       else { return false }
       return count <= ValueInfo.contentsLimit
     }
-    guard small, inputs.present.allSatisfy({ ($0.constant?.count ?? .max) <= ValueInfo.contentsLimit }) else { return }
+    guard small else { return }
     let tensors = Operands((0..<inputs.count).map { inputs.optional($0)?.constant })
     guard let values = try? operation.evaluate(tensors), values.count >= results.count else { return }
     for index in results.indices { results[index] = ValueInfo(constant: values[index]) }
+  }
+}
+
+extension Operands<ValueInfo> {
+  /// Whether there are inputs, and the contents of all of them are known and of `limit` elements at most.
+  fileprivate func areConstant(upTo limit: Int) -> Bool {
+    var isAny = false
+    for index in 0..<count {
+      guard let input = optional(index) else { continue }
+      guard let constant = input.constant, constant.count <= limit else { return false }
+      isAny = true
+    }
+    return isAny
   }
 }
 

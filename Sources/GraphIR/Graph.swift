@@ -23,8 +23,9 @@ public struct Graph: Sendable {
   public var name: String
   public internal(set) var inputs: [Port] = []
   public internal(set) var outputs: [Port] = []
-  /// Whether it is known that some output depends on every node but inputs.
-  var isPruned = false
+  /// The only nodes, but for inputs and what only they need, that perhaps no output depends on: those added, and those that lost
+  /// readers, since unused nodes were removed. Nil where they never were.
+  var loosened: [NodeID]?
   var slots: [Node?] = []
   var uses: [[[Use]]] = []
   /// For a value that took over another's users, that other value: write-back gives it the other's name in the file.
@@ -61,7 +62,8 @@ public struct Graph: Sendable {
 
   /// The operation that makes `value`, where it is of type `Op`.
   public func operation<Op: GraphOperation>(of value: Value, as type: Op.Type = Op.self) -> Op? {
-    self[value.node].operation as? Op
+    let node = self[value.node]
+    return node.is(Op.self) ? node.operation as? Op : nil
   }
 
   /// Every node after those it reads from; otherwise in the order in which they were added.
@@ -73,9 +75,14 @@ public struct Graph: Sendable {
     // 0: not seen, 1: being visited, 2: placed.
     var state = [UInt8](repeating: 0, count: slots.count)
     var stack: [(node: Int, inputs: [Value?], next: Int)] = []
-    for root in slots where root.map({ state[$0.id.index] == 0 }) ?? false {
-      guard let root else { continue }
-      stack.append((root.id.index, root.inputs, 0))
+    for case let root? in slots where state[root.id.index] == 0 {
+      let inputs = root.inputs
+      if inputs.allSatisfy({ $0.map { state[$0.node.index] == 2 } ?? true }) {
+        state[root.id.index] = 2
+        order.append(root.id)
+        continue
+      }
+      stack.append((root.id.index, inputs, 0))
       state[root.id.index] = 1
       while let (index, inputs, next) = stack.last {
         guard next < inputs.count else {

@@ -82,18 +82,18 @@ public struct Origin: Hashable, Sendable {
 
 /// An operation applied to values.
 ///
-/// Copies share what they hold until one of them changes: those who walk a graph make one for every step.
+/// Copies share what they hold: those who walk a graph make one for every step. A change makes new contents.
 public struct Node: Sendable {
   public let id: NodeID
   private var contents: Contents
 
-  private final class Contents: @unchecked Sendable {
-    var operation: any GraphOperation { didSet { kind = ObjectIdentifier(type(of: operation)) } }
-    var kind: ObjectIdentifier
-    var inputs: [Value?]
-    var outputs: [ValueInfo]
-    var name: String
-    var origin: Origin
+  private final class Contents: Sendable {
+    let operation: any GraphOperation
+    let kind: ObjectIdentifier
+    let inputs: [Value?]
+    let outputs: [ValueInfo]
+    let name: String
+    let origin: Origin
 
     init(operation: any GraphOperation, inputs: [Value?], outputs: [ValueInfo], name: String, origin: Origin) {
       self.operation = operation
@@ -112,42 +112,32 @@ public struct Node: Sendable {
     contents = Contents(operation: operation, inputs: inputs, outputs: outputs, name: name, origin: origin)
   }
 
-  /// What it holds, for it alone to change.
-  private mutating func ownContents() -> Contents {
-    if !isKnownUniquelyReferenced(&contents) {
-      contents = Contents(operation: operation, inputs: inputs, outputs: outputs, name: name, origin: origin)
-    }
-    return contents
+  /// The same node with what is given in the place of what it holds.
+  func with(
+    operation: (any GraphOperation)? = nil, inputs: [Value?]? = nil, outputs: [ValueInfo]? = nil, name: String? = nil,
+    origin: Origin? = nil
+  ) -> Node {
+    Node(
+      id: id, operation: operation ?? self.operation, inputs: inputs ?? self.inputs, outputs: outputs ?? self.outputs,
+      name: name ?? self.name, origin: origin ?? self.origin)
   }
 
-  public internal(set) var operation: any GraphOperation {
-    get { contents.operation }
-    set { ownContents().operation = newValue }
-  }
+  public var operation: any GraphOperation { contents.operation }
 
   /// The type of its operation.
   package var kind: ObjectIdentifier { contents.kind }
 
+  /// Whether its operation is of the type `Op`.
+  package func `is`<Op: GraphOperation>(_ type: Op.Type) -> Bool { kind == ObjectIdentifier(type) }
+
   /// The values it reads, nil for an optional input that is left out.
-  public internal(set) var inputs: [Value?] {
-    get { contents.inputs }
-    set { ownContents().inputs = newValue }
-  }
+  public var inputs: [Value?] { contents.inputs }
 
-  public internal(set) var outputs: [ValueInfo] {
-    get { contents.outputs }
-    set { ownContents().outputs = newValue }
-  }
+  public var outputs: [ValueInfo] { contents.outputs }
 
-  public var name: String {
-    get { contents.name }
-    set { ownContents().name = newValue }
-  }
+  public var name: String { contents.name }
 
-  public var origin: Origin {
-    get { contents.origin }
-    set { ownContents().origin = newValue }
-  }
+  public var origin: Origin { contents.origin }
 
   /// Its results as values.
   public var values: [Value] { outputs.indices.map { Value(id, $0) } }

@@ -11,6 +11,9 @@ public protocol GraphOperation: Hashable, Sendable {
   /// Name, inputs, attributes, and how each format spells the operation.
   static var schema: Schema<Self> { get }
 
+  /// Whether this is a `SubgraphOperation`; to ask the type takes far less time than to look for the conformance.
+  static var runsGraphs: Bool { get }
+
   /// Types, and where they follow also contents, of the results.
   ///
   /// A size that can't be known is `Dimension.unknown`. Throws `ModelError` where the inputs don't fit the operation.
@@ -18,6 +21,12 @@ public protocol GraphOperation: Hashable, Sendable {
 
   /// The results for `inputs`.
   func evaluate(_ inputs: Operands<Tensor>) throws -> [Tensor]
+}
+
+extension GraphOperation {
+  public static var runsGraphs: Bool { false }
+
+  var runsGraphs: Bool { Self.runsGraphs }
 }
 
 /// An operation that stands for a piece of graph made of simpler ones: reference, test oracle and export fallback in one.

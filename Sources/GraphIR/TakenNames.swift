@@ -4,14 +4,16 @@ package struct TakenNames: Sendable {
   /// The last number put behind each name that several would have.
   private var numbers: [String: Int] = [:]
 
-  package init(_ names: some Sequence<String> = []) { self.names = Set(names) }
+  package init(_ names: [String] = []) { self.names = Set(names) }
+
+  package init(_ names: Set<String>) { self.names = names }
 
   /// Takes `name`, and says whether it was free.
   @discardableResult
   package mutating func insert(_ name: String) -> Bool { names.insert(name).inserted }
 
   /// Takes all of `others`.
-  package mutating func formUnion(_ others: some Sequence<String>) { names.formUnion(others) }
+  package mutating func formUnion(_ others: [String]) { names.formUnion(others) }
 
   /// Takes `name`, or with a number behind it where it is in use.
   package mutating func unused(_ name: String, separator: String = "_") -> String {

@@ -3,7 +3,7 @@ import Foundation
 /// Files that appear all at once: each is written beside its place and moved there when all are complete.
 ///
 /// What is not a regular file (`/dev/stdout`, a pipe) is written to directly.
-package struct AtomicOutput {
+package struct AtomicOutput: Sendable {
   private var pending: [(temporary: String, final: String)] = []
 
   package init() {}

@@ -70,8 +70,9 @@ extension Dimension {
 
   /// The larger of both, `left` or `right` itself where one is known to be.
   public static func maximum(_ left: Dimension, _ right: Dimension) -> Dimension {
-    if left.arguments(of: .maximum)?.contains(right) ?? false { return left }
-    if right.arguments(of: .maximum)?.contains(left) ?? false { return right }
+    let (first, second) = (left.arguments(of: .maximum) ?? [left], right.arguments(of: .maximum) ?? [right])
+    if second.allSatisfy(first.contains) { return left }
+    if first.allSatisfy(second.contains) { return right }
     if left.isAtLeast(right) { return left }
     return right.isAtLeast(left) ? right : apply(.maximum, [left, right])
   }

@@ -82,15 +82,15 @@ public struct Dimension: Hashable, Sendable, ExpressibleByIntegerLiteral {
   /// The number, where it is one.
   public var constant: Int? { if case .number(let value) = form { value } else { nil } }
 
-  public var isUnknown: Bool { self == .unknown }
+  public var isUnknown: Bool { symbol == "?" }
 
   /// The name, where it is a symbol alone.
   public var symbol: String? { if case .symbol(let name) = form { name } else { nil } }
 
-  /// Whether it is neither a number nor a symbol alone.
-  private var isPolynomial: Bool { if case .polynomial = form { true } else { false } }
+  /// Whether it is the maximum of 1 and something else.
+  private var isAtLeastOne: Bool { arguments(of: .maximum)?.contains(1) ?? false }
 
-  public var isUnrepresentable: Bool { self == .unrepresentable }
+  public var isUnrepresentable: Bool { symbol == "?overflow" }
 
   /// The number of factors of all terms, those inside functions included.
   private var factorCount: Int {
@@ -228,8 +228,8 @@ public struct Dimension: Hashable, Sendable, ExpressibleByIntegerLiteral {
     if left == right || right.constant == 1 { return left }
     if left.constant == 1 { return right }
     // max(1, size) is 1 only where the size is 0, and 0 with 1 gives 0.
-    if right.isPolynomial, right == maximum(1, left) { return left }
-    if left.isPolynomial, left == maximum(1, right) { return right }
+    if right.isAtLeastOne, right == maximum(1, left) { return left }
+    if left.isAtLeastOne, left == maximum(1, right) { return right }
     switch (left.constant, right.constant) {
     case (.some, .some): return nil
     case (.some, nil): return left

@@ -43,6 +43,39 @@ import Testing
     #expect(graph.uses(of: twice).count == 3)
   }
 
+  @Test(arguments: 0..<20) func whatIsUnusedGoesWhateverWasEdited(_ seed: UInt64) throws {
+    var random = SplitMix64(seed: seed)
+    var graph = Graph()
+    let input = try graph.addInput(["x"], TensorType(.float32, [4]))
+    graph.addOutput(["y"], input)
+    graph.addOutput(["z"], input)
+    for _ in 0..<60 {
+      // Nodes read earlier ones only, so that there is no cycle.
+      let values = graph.nodes.map { Value($0.id) }
+      let first = try #require(values.randomElement(using: &random))
+      let second = try #require(values.randomElement(using: &random))
+      let (earlier, later) = (min(first, second), max(first, second))
+      switch Int.random(in: 0..<6, using: &random) {
+      case 0, 1: try graph.add(Add(), [earlier, later])
+      case 2: try graph.replaceUses(of: later, with: earlier)
+      case 3: graph.setOutput(Int.random(in: 0..<2, using: &random), to: later)
+      case 4:
+        if later != earlier, graph[later.node].operation is Add {
+          try graph.setInputs([earlier, earlier], of: later.node)
+        }
+      default:
+        let mark = graph.mark
+        let draft = try graph.insert(Add(), [earlier, later])
+        try graph.add(Add(), [draft, earlier])
+        graph.discard(after: mark)
+      }
+      guard Bool.random(using: &random) else { continue }
+      graph.removeUnused()
+      try graph.verify()
+      #expect(Set(graph.nodes.map(\.id)) == graph.liveNodes().union([input.node]))
+    }
+  }
+
   @Test func aReplacementDoesNotReadItself() throws {
     var graph = try example()
     let a = try value("a", in: graph)

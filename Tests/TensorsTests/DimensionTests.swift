@@ -37,6 +37,13 @@ import Testing
     #expect(Dimension.broadcast(a, 8) == 8)
     #expect(Dimension.broadcast(3, 8) == nil)
     #expect(Dimension.broadcast(a, b) == Dimension.apply(.maximum, [a, b]))
+    let (c, d) = (Dimension(symbol: "c"), Dimension(symbol: "d"))
+    let three = Dimension.apply(.maximum, [a, b, c])
+    #expect(Dimension.broadcast(three, Dimension.apply(.maximum, [b, c])) == three)
+    #expect(Dimension.broadcast(Dimension.apply(.maximum, [b, c]), three) == three)
+    #expect(Dimension.broadcast(three, d) == Dimension.apply(.maximum, [a, b, c, d]))
+    #expect(Dimension.broadcast(a, Dimension.apply(.maximum, [1, a])) == a)
+    #expect(Dimension.broadcast(Dimension.apply(.maximum, [1, a]), a) == a)
     #expect(Dimension.broadcast(a, .unknown) == .unknown)
   }
 

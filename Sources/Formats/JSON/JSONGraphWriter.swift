@@ -15,7 +15,7 @@ struct JSONGraphWriter {
     self.source = source
     self.rewritten = rewritten
     self.difference = difference
-    takenNames = TakenNames(source.names.values)
+    takenNames = TakenNames(Array(source.names.values))
     let description = source.description
     let firstNode = description.inputs.count + description.weights.count
     let kept = description.nodes.enumerated().filter { !difference.removedSources.contains(firstNode + $0.offset) }

@@ -16,22 +16,33 @@ struct OpenVINOSource: ModelSource {
   func write(_ rewritten: Graph, of original: Graph, to path: String, options: WriteOptions) throws {
     let rewrite = try IRRewrite(source: graph, original: original, rewritten: rewritten).lowered()
     let writer = try IRWriter(text, rewrite, weightsEnd: weights?.byteCount ?? 0)
-    var output = AtomicOutput()
-    do {
+    var (binary, xml) = (AtomicOutput(), AtomicOutput())
+    // While the weights are written, the text is put together.
+    let outcome = concurrently {
+      var output = AtomicOutput()
+      let path = IRWeights.path(beside: path)
+      guard let weights else {
+        try output.add(path, chunks: writer.weights)
+        return output
+      }
+      try weights.withData { try output.add(path, chunks: [$0] + writer.weights) }
+      return output
+    } _: {
+      var output = AtomicOutput()
       var pieces = Pieces(text)
       try writer.apply(to: &pieces)
-      // Weights only ever grow at the end, so that the old text goes with the new weights, too.
-      try output.add(IRWeights.path(beside: path), chunks: try weightPieces(writer.weights))
       try output.add(path, chunks: pieces.finish())
-      try output.commit()
-    } catch {
-      output.discard()
-      throw error
+      return output
     }
-  }
-
-  private func weightPieces(_ additions: [Data]) throws -> [Data] {
-    guard let weights else { return additions }
-    return [weights.withBytes { Data($0) }] + additions
+    defer {
+      binary.discard()
+      xml.discard()
+    }
+    if case .success(let output) = outcome.0 { binary = output }
+    if case .success(let output) = outcome.1 { xml = output }
+    _ = (try outcome.0.get(), try outcome.1.get())
+    // Weights only ever grow at the end, so that the old text goes with the new weights, too.
+    try binary.commit()
+    try xml.commit()
   }
 }

@@ -14,11 +14,13 @@ struct SizeUnification {
   ///   - certainOnly: whether only sizes count that no broadcast could make meet.
   mutating func collect(from graph: Graph, inputs: [String: Int], certainOnly: Bool = false) {
     for node in graph.nodes {
-      if let concat = node.operation as? Concat { join(concat, node, in: graph, inputs: inputs) }
-      guard SizeUnification.meets(node.operation) else { continue }
+      if node.is(Concat.self), let concat = node.operation as? Concat { join(concat, node, in: graph, inputs: inputs) }
+      guard SizeUnification.meeting.contains(node.kind) else { continue }
       let shapes = node.inputs.compactMap { $0.flatMap { graph.info(of: $0).shape.dimensions } }
       guard shapes.count >= 2, shapes.count == node.inputs.count else { continue }
-      let surplus = node.operation is MatMul ? 2 : 0
+      let isProduct = node.is(MatMul.self)
+      if certainOnly && !isProduct { continue }
+      let surplus = isProduct ? 2 : 0
       for (index, first) in shapes.enumerated() where !certainOnly {
         for second in shapes[(index + 1)...] {
           for (left, right) in zip(first.dropLast(surplus).reversed(), second.dropLast(surplus).reversed()) {
@@ -26,7 +28,7 @@ struct SizeUnification {
           }
         }
       }
-      if node.operation is MatMul, shapes[0].count >= 2, shapes[1].count >= 2 {
+      if isProduct, shapes[0].count >= 2, shapes[1].count >= 2 {
         unify(shapes[0][shapes[0].count - 1], shapes[1][shapes[1].count - 2], inputs: inputs)
       }
     }
@@ -41,12 +43,11 @@ struct SizeUnification {
     }
   }
 
-  private static func meets(_ operation: any GraphOperation) -> Bool {
-    switch operation {
-    case is Add, is Sub, is Mul, is Div, is Where, is MatMul: true
-    default: false
-    }
-  }
+  /// The operations whose inputs' sizes meet.
+  private static let meeting = [
+    ObjectIdentifier(Add.self), ObjectIdentifier(Sub.self), ObjectIdentifier(Mul.self), ObjectIdentifier(Div.self),
+    ObjectIdentifier(Where.self), ObjectIdentifier(MatMul.self),
+  ]
 
   private mutating func unify(_ left: Dimension, _ right: Dimension, inputs: [String: Int]) {
     guard left.constant == nil, right.constant == nil, left != right else { return }
@@ -106,7 +107,7 @@ extension Graph {
   mutating func broadcastBatches(of names: Set<String>, pass: String) throws {
     var certain = SizeUnification()
     certain.collect(from: self, inputs: inputSymbols, certainOnly: true)
-    for node in Array(nodes) where node.operation is FlashAttention && names.contains(node.name) {
+    for node in Array(nodes) where node.is(FlashAttention.self) && names.contains(node.name) {
       let operands = node.inputs.prefix(3).compactMap { $0 }
       let batches = operands.map { info(of: $0).shape.dimensions?.first?.substituting(certain.bindings) }
       guard operands.count == 3, Set(batches).count > 1 else { continue }

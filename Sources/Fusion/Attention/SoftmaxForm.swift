@@ -115,9 +115,9 @@ private struct SoftmaxCore {
   let nodes: [NodeID]
 
   init?(endingIn node: Node, in graph: Graph) {
-    if let softmax = node.operation as? Softmax, let data = node.inputs.first.flatMap({ $0 }) {
+    if node.is(Softmax.self), let softmax = node.operation as? Softmax, let data = node.inputs.first.flatMap({ $0 }) {
       (input, axis, shift, nodes) = (data, softmax.axis, .rowMaximum, [node.id])
-    } else if node.operation is Exp, let core = SoftmaxCore(exponentialOfLogarithm: node, in: graph) {
+    } else if node.is(Exp.self), let core = SoftmaxCore(exponentialOfLogarithm: node, in: graph) {
       self = core
     } else if let core = SoftmaxCore(quotient: node, in: graph) {
       self = core
@@ -175,10 +175,10 @@ private struct SoftmaxCore {
 
   /// The dividend, the divisor, and what lies between, of `a / b` or `a · (1 / b)`.
   private static func quotient(_ node: Node, in graph: Graph) -> (Value, Value, [NodeID])? {
+    guard node.is(Div.self) || node.is(Mul.self) else { return nil }
     let inputs = node.inputs.compactMap { $0 }
     guard inputs.count == 2 else { return nil }
-    if node.operation is Div { return (inputs[0], inputs[1], []) }
-    guard node.operation is Mul else { return nil }
+    if node.is(Div.self) { return (inputs[0], inputs[1], []) }
     for (dividend, inverse) in [(inputs[0], inputs[1]), (inputs[1], inputs[0])] {
       let reciprocal = graph[inverse.node]
       let operands = reciprocal.inputs.compactMap { $0 }

@@ -25,6 +25,8 @@ public protocol SubgraphOperation: GraphOperation {
 public typealias SubgraphRun = (_ subgraph: Int, _ inputs: [Tensor?]) throws -> [Tensor]
 
 extension SubgraphOperation {
+  public static var runsGraphs: Bool { true }
+
   public var stackOffset: Int { .max }
 
   public func infer(_ inputs: Operands<ValueInfo>) throws -> [ValueInfo] {
@@ -40,7 +42,7 @@ extension SubgraphOperation {
 extension Graph {
   /// The graphs that the operation of `id` runs; none for most.
   public func subgraphs(of id: NodeID) -> [Graph] {
-    (self[id].operation as? any SubgraphOperation)?.subgraphs ?? []
+    self[id].operation.runsGraphs ? (self[id].operation as? any SubgraphOperation)?.subgraphs ?? [] : []
   }
 
   /// How many nodes this graph is inside of.
@@ -61,11 +63,11 @@ extension Graph {
 
   /// Calls `change` with the graphs that the operation of `id` runs, one after the other.
   mutating func changeSubgraphs(of id: NodeID, _ change: (inout Graph) throws -> Void) rethrows {
-    guard var operation = self[id].operation as? any SubgraphOperation else { return }
+    guard self[id].operation.runsGraphs, var operation = self[id].operation as? any SubgraphOperation else { return }
     var graphs = operation.subgraphs
     for index in graphs.indices { try change(&graphs[index]) }
     operation.subgraphs = graphs
-    slots[id.index]?.operation = operation
+    slots[id.index] = self[id].with(operation: operation)
   }
 
   private func hasSamePorts(as other: Graph) -> Bool {

@@ -47,19 +47,44 @@ public struct Reshape: GraphOperation {
     try require(open.count <= 1, "only one entry of the shape may be -1")
     // An entry that is not known is what the others leave, whatever computes it.
     if open.isEmpty { open = sizes.indices.filter { sizes[$0].isUnknown } }
-    guard let total = source.elementCount else { return sizes }
-    let known = sizes.filter { !$0.isUnknown }.reduce(Dimension(1)) { $0 * $1 }
-    guard open.count == 1, sizes.filter(\.isUnknown).count == 1 else {
-      if open.isEmpty, let all = total.constant, let asked = known.constant {
+    guard let dimensions = source.dimensions else { return sizes }
+    let known = sizes.filter { !$0.isUnknown }
+    guard open.count == 1, known.count == sizes.count - 1 else {
+      if open.isEmpty, let all = Reshape.number(of: dimensions), let asked = Reshape.number(of: known) {
         try require(all == asked, "\(all) elements of shape \(source) can't take the shape \(Shape(sizes))")
       }
       return sizes
     }
-    sizes[open[0]] = try quotient(total, known, source)
+    sizes[open[0]] = try Reshape.exactQuotient(dimensions, known) ?? quotient(source, known)
     return sizes
   }
 
-  private func quotient(_ total: Dimension, _ known: Dimension, _ source: Shape) throws -> Dimension {
+  /// The product of `sizes`, where it is a number.
+  private static func number(of sizes: [Dimension]) -> Int? {
+    guard sizes.contains(0) || sizes.allSatisfy({ $0.constant != nil }) else { return nil }
+    return sizes.reduce(Dimension(1)) { $0 * $1 }.constant
+  }
+
+  /// What the sizes `known` leave of `all`, where sizes that are in both leave something that can be divided; that takes less
+  /// time than to divide the products. Nil where it can't, or a product may be 0.
+  private static func exactQuotient(_ all: [Dimension], _ known: [Dimension]) -> Dimension? {
+    guard !all.contains(0), !known.contains(0) else { return nil }
+    var (rest, divisors) = (all, [] as [Dimension])
+    for size in known {
+      if size.constant == nil, let index = rest.firstIndex(of: size) {
+        rest.remove(at: index)
+      } else {
+        divisors.append(size)
+      }
+    }
+    guard rest.count < all.count else { return nil }
+    let size = rest.reduce(1) { $0 * $1 }.dividedExactly(by: divisors.reduce(1) { $0 * $1 })
+    return size.map { $0.isSizeExpression ? $0 : .unknown }
+  }
+
+  private func quotient(_ source: Shape, _ sizes: [Dimension]) throws -> Dimension {
+    let total = source.elementCount ?? .unknown
+    let known = sizes.reduce(Dimension(1)) { $0 * $1 }
     if let all = total.constant, let taken = known.constant {
       if taken == 0 { return .unknown }
       try require(all % taken == 0, "\(all) elements of shape \(source) can't be divided by \(taken)")

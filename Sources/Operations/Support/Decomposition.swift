@@ -42,7 +42,7 @@ extension Graph {
     var pending = topologicalOrder()
     while let id = pending.popLast() {
       let node = self[id]
-      guard let operation = node.operation as? any CompositeOperation, try isWanted(node, self) else { continue }
+      guard try isWanted(node, self), let operation = node.operation as? any CompositeOperation else { continue }
       let mark = self.mark
       let results = try locating(node.label) { try operation.decompose(node.inputs, in: &self) }
       pending += nameParts(since: mark, of: node, result: results.first)

@@ -10,10 +10,16 @@ struct AnchorReach {
   /// Everywhere.
   init() {}
 
+  /// Whether `graph` has a node that can be the pattern's anchor, or the pattern needs none.
+  static func hasAnchor(_ pattern: Pattern, in graph: Graph) -> Bool {
+    guard let anchors = pattern.anchorTypes.map(Array.init) else { return true }
+    return graph.nodes.contains { anchors.contains($0.kind) }
+  }
+
   /// - Parameter order: all nodes of `graph`, each after those it reads.
   init(of pattern: Pattern, in graph: Graph, _ order: [NodeID]) {
-    guard let anchors = pattern.anchorTypes else { return }
-    let types = pattern.types
+    guard let anchors = pattern.anchorTypes.map(Array.init) else { return }
+    let types = Array(pattern.types)
     var reaches = Array(repeating: false, count: graph.mark)
     for id in order {
       let node = graph[id]

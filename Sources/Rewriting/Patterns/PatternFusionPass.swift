@@ -43,15 +43,23 @@ private struct PatternRewriter<Pass: PatternFusionPass> {
     swap(&matcher.graph, &graph)
     defer { swap(&matcher.graph, &graph) }
     let pattern = pass.pattern
-    guard let roots = pattern.rootTypes else { preconditionFailure("\(pass.name) does not say where to look") }
+    guard let roots = pattern.rootTypes.map(Array.init) else {
+      preconditionFailure("\(pass.name) does not say where to look")
+    }
+    // Most passes find nothing that they look for in most graphs.
+    guard AnchorReach.hasAnchor(pattern, in: matcher.graph) || matcher.graph.nodes.contains(where: isFused) else {
+      return []
+    }
     let order = matcher.graph.topologicalOrder()
     matcher.reach = AnchorReach(of: pattern, in: matcher.graph, order)
     // From the outputs on, so that a place is seen whole before its parts are.
-    for id in order.reversed() where !matcher.replaced.contains(id) {
+    for id in order.reversed() {
       let node = matcher.graph[id]
-      if pass.isFused(node, in: matcher.graph), node.origin.passes.isEmpty { decide(id, .alreadyFused, [id]) }
-      guard matcher.reach.contains(id), roots.contains(node.kind) else { continue }
-      fuse(pattern, at: Value(id))
+      let isRoot = matcher.reach.contains(id) && roots.contains(node.kind)
+      let isFused = isFused(node)
+      guard isRoot || isFused, !matcher.replaced.contains(id) else { continue }
+      if isFused { decide(id, .alreadyFused, [id]) }
+      if isRoot { fuse(pattern, at: Value(id)) }
     }
     for (anchor, miss) in matcher.misses where decisions[anchor] == nil && !matcher.replaced.contains(anchor) {
       decide(anchor, .declined, miss.match.nodes, reason: miss.reason)
@@ -63,6 +71,9 @@ private struct PatternRewriter<Pass: PatternFusionPass> {
       return decision
     }
   }
+
+  /// Whether a node of the file is already what the pass makes of others.
+  private func isFused(_ node: Node) -> Bool { pass.isFused(node, in: matcher.graph) && node.origin.passes.isEmpty }
 
   private mutating func fuse(_ pattern: Pattern, at root: Value) {
     guard let match = matcher.firstMatch(of: pattern, at: root) else { return }

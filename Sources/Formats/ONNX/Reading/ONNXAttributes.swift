@@ -48,6 +48,13 @@ extension Onnx_NodeProto {
   /// All graphs that its attributes hold.
   var subgraphs: [Onnx_GraphProto] { attribute.flatMap(\.subgraphs) }
 
+  /// The names that the node reads, those that graphs inside it read from outside of them included.
+  func readNames() -> [String] {
+    let captured = capturedNames()
+    let inputs = input.contains("") ? input.filter { !$0.isEmpty } : input
+    return captured.isEmpty ? inputs : inputs + captured.filter { !$0.isEmpty }
+  }
+
   /// Names that graphs inside this node read from outside of them, each once, in order.
   func capturedNames() -> [String] {
     guard attribute.contains(where: { $0.hasG || !$0.graphs.isEmpty }) else { return [] }

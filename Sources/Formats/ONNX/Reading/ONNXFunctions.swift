@@ -34,7 +34,7 @@ struct ONNXFunctions {
 
   /// The function that `node` calls; flashfuse's own is an operation like any other.
   subscript(node: Onnx_NodeProto) -> Onnx_FunctionProto? {
-    guard !LocalFunction.isOne(domain: node.domain, name: node.opType) else { return nil }
+    guard !functions.isEmpty, !LocalFunction.isOne(domain: node.domain, name: node.opType) else { return nil }
     return functions[Key(callOf: node)]
   }
 

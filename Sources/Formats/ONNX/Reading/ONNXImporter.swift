@@ -33,6 +33,10 @@ struct ONNXImporter {
     var scope = ONNXScope(
       operatorSets: try ONNXScope.operatorSets(model.opsetImport), types: try types(of: body.valueInfo + body.output),
       call: nil)
+    let count = body.initializer.count + body.input.count + body.node.count
+    scope.values.reserveCapacity(count)
+    names.values.reserveCapacity(count)
+    usedNames.reserveCapacity(body.node.count)
     try addInitializers(of: body, contents: contents, to: &scope)
     try addInputs(to: &scope)
     try addNodes(body.node, to: &scope)
@@ -115,11 +119,10 @@ struct ONNXImporter {
   /// `name`, or with a number behind it where an earlier node around or beside the same nodes has it.
   mutating func unique(_ name: String) -> String {
     var candidate = name
-    while let count = usedNames[path + candidate] {
+    while let count = usedNames.updateValue(1, forKey: path + candidate) {
       usedNames[path + candidate] = count + 1
       candidate = "\(name)#\(count + 1)"
     }
-    usedNames[path + candidate] = 1
     return candidate
   }
 

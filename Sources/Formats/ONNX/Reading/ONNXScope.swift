@@ -67,24 +67,40 @@ enum ONNXOrder {
   /// - Parameter known: names that are defined before any node.
   /// - Throws: where a name is defined twice or nowhere, or nodes depend on each other in a circle.
   static func sorted(_ nodes: [Onnx_NodeProto], known: Set<String>) throws -> [Int] {
-    var producer: [String: Int] = [:]
-    for (index, node) in nodes.enumerated() {
-      for name in node.output where !name.isEmpty {
-        guard !known.contains(name), producer.updateValue(index, forKey: name) == nil else {
-          throw ModelError.invalid("\(label(node)): the value '\(name)' is defined more than once")
+    if isSorted(nodes, known: known) { return Array(nodes.indices) }
+    // Nil for what is known.
+    var producers: [String: Int?] = [:]
+    producers.reserveCapacity(known.count + nodes.count)
+    for name in known { producers[name] = .some(nil) }
+    for index in nodes.indices {
+      for name in nodes[index].output where !name.isEmpty {
+        guard producers.updateValue(index, forKey: name) == nil else {
+          throw ModelError.invalid("\(label(nodes[index])): the value '\(name)' is defined more than once")
         }
       }
     }
-    let dependencies = try nodes.map { node in
-      try (node.input + node.capturedNames()).compactMap { name -> Int? in
-        guard !name.isEmpty, !known.contains(name) else { return nil }
-        guard let index = producer[name] else {
-          throw ModelError.invalid("\(label(node)) reads '\(name)', which nothing defines")
+    let dependencies = try nodes.indices.map { index in
+      try nodes[index].readNames().compactMap { name -> Int? in
+        guard let producer = producers[name] else {
+          throw ModelError.invalid("\(label(nodes[index])) reads '\(name)', which nothing defines")
         }
-        return index
+        return producer
       }
     }
     return try DependencyOrder.sorted(dependencies) { label(nodes[$0]) }
+  }
+
+  /// Whether every node reads what is known or earlier nodes give, and no name is given twice.
+  private static func isSorted(_ nodes: [Onnx_NodeProto], known: Set<String>) -> Bool {
+    var defined = known
+    defined.reserveCapacity(known.count + nodes.count)
+    for index in nodes.indices {
+      guard nodes[index].readNames().allSatisfy(defined.contains) else { return false }
+      for name in nodes[index].output where !name.isEmpty {
+        guard defined.insert(name).inserted else { return false }
+      }
+    }
+    return true
   }
 
   static func label(_ node: Onnx_NodeProto) -> String {

@@ -15,7 +15,7 @@ extension ONNXModelWriter {
       guard let index = result.attribute.firstIndex(where: { $0.name == attribute && $0.hasG }),
         upgrade != nil || inside.original != inside.rewritten
       else { continue }
-      result.attribute[index].g = try graph(result.attribute[index].g, inside)
+      result.attribute[index].g = try graph(result.attribute[index].g, inside, isInside: true)
     }
     return result
   }

@@ -36,22 +36,23 @@ struct ONNXModelWriter {
   }
 
   /// A graph of the file as it has become.
-  mutating func graph(_ proto: Onnx_GraphProto, _ rewrite: ONNXRewrite) throws -> Onnx_GraphProto {
+  ///
+  /// - Parameter isInside: whether it is inside a node, so that it may read names from around it.
+  mutating func graph(
+    _ proto: Onnx_GraphProto, _ rewrite: ONNXRewrite, isInside: Bool = false
+  ) throws -> Onnx_GraphProto {
     let difference = rewrite.difference
     let rewritten = rewrite.rewritten
-    var names: [Value: String] = [:]
-    for node in rewritten.nodes {
-      for value in node.values {
-        names[value] = difference.originalValue(of: value).flatMap { rewrite.names.values[$0] }
-      }
-    }
+    var names = rewrite.names.values
+    for (value, former) in difference.takenNames { names[value] = names[former] }
     var emitter = ONNXEmitter(vocabulary, names: names)
     for addition in difference.additions { try add(addition.node, proto, rewrite, to: &emitter) }
     for index in difference.renamedOutputs.sorted() {
       let port = rewritten.outputs[index]
       try emitter.emitAlias(of: port.value, named: port.name)
     }
-    return try assembled(proto, emitter.nodes, difference, rewrite)
+    let free = isInside ? proto.freeNames() : []
+    return try assembled(proto, emitter.nodes, difference, rewrite, reading: free)
   }
 
   /// Adds a node that the file does not have as it is; `proto` is the graph of the file that it comes from, if it comes from one.
@@ -150,7 +151,8 @@ struct ONNXModelWriter {
   }
 
   private mutating func assembled(
-    _ proto: Onnx_GraphProto, _ additions: [Onnx_NodeProto], _ difference: RewriteDifference, _ rewrite: ONNXRewrite
+    _ proto: Onnx_GraphProto, _ additions: [Onnx_NodeProto], _ difference: RewriteDifference, _ rewrite: ONNXRewrite,
+    reading free: [String]
   ) throws -> Onnx_GraphProto {
     var graph = proto
     let inputs = Set(graph.input.map(\.name))
@@ -161,22 +163,28 @@ struct ONNXModelWriter {
     graph.sparseInitializer = proto.sparseInitializer.enumerated()
       .filter { !difference.removedSources.contains(sparseStart + $0.offset) }
       .map(\.element)
-    let around = rewrite.rewritten.inputs.compactMap { rewrite.names.values[$0.value] } + proto.freeNames()
-    let known = inputs.union(graph.initializer.map(\.name)).union(graph.sparseInitializer.map(\.values.name))
-      .union(around)
+    let around = rewrite.rewritten.inputs.compactMap { rewrite.names.values[$0.value] } + free
+    var known = Set(graph.initializer.map(\.name))
+    known.formUnion(inputs)
+    known.formUnion(graph.sparseInitializer.map(\.values.name))
+    known.formUnion(around)
 
     var nodes: [Onnx_NodeProto] = []
+    nodes.reserveCapacity(proto.node.count + additions.count)
     let owners = rewrite.owners
-    for (position, node) in proto.node.enumerated() where !difference.removedSources.contains(position) {
+    for position in proto.node.indices where !difference.removedSources.contains(position) {
       if let owner = owners[position] {
-        nodes += try upgraded(rewritten(node, owner, rewrite), descending: false)
+        nodes += try upgraded(rewritten(proto.node[position], owner, rewrite), descending: false)
+      } else if upgrade == nil {
+        nodes.append(proto.node[position])
       } else {
-        nodes += try upgraded(node, descending: true)
+        nodes += try upgraded(proto.node[position], descending: true)
       }
     }
     nodes += additions
     var defined = known
-    for node in nodes { defined.formUnion(node.output) }
+    defined.reserveCapacity(known.count + nodes.count)
+    for index in nodes.indices { defined.formUnion(nodes[index].output) }
     // Nodes that no output depends on are not looked at above; what they read may be gone.
     while case let dangling = nodes.filter({ !$0.reads(only: defined) }), !dangling.isEmpty {
       nodes.removeAll { !$0.reads(only: defined) }
@@ -204,29 +212,32 @@ struct ONNXModelWriter {
 
 extension Onnx_NodeProto {
   fileprivate func reads(only defined: Set<String>) -> Bool {
-    (input + capturedNames()).allSatisfy { $0.isEmpty || defined.contains($0) }
+    readNames().allSatisfy(defined.contains)
   }
 }
 
 extension Onnx_GraphProto {
   /// Every name of a node here and in nested graphs.
   func allNodeNames() -> Set<String> {
-    node.reduce(into: []) { names, node in
-      names.insert(node.name)
-      for graph in node.subgraphs { names.formUnion(graph.allNodeNames()) }
+    var names = Set<String>(minimumCapacity: node.count)
+    for index in node.indices {
+      names.insert(node[index].name)
+      for graph in node[index].subgraphs { names.formUnion(graph.allNodeNames()) }
     }
+    return names
   }
 
   /// Every name of a value here and in nested graphs.
   func allValueNames() -> Set<String> {
-    var names = Set(input.map(\.name))
+    var names = Set<String>(minimumCapacity: node.count + initializer.count)
+    names.formUnion(input.map(\.name))
     names.formUnion(output.map(\.name))
     names.formUnion(initializer.map(\.name))
     names.formUnion(sparseInitializer.map(\.values.name))
-    for node in node {
-      names.formUnion(node.output)
-      names.formUnion(node.input)
-      for graph in node.subgraphs { names.formUnion(graph.allValueNames()) }
+    for index in node.indices {
+      names.formUnion(node[index].output)
+      names.formUnion(node[index].input)
+      for graph in node[index].subgraphs { names.formUnion(graph.allValueNames()) }
     }
     return names
   }

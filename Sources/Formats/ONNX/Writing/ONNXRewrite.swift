@@ -81,10 +81,22 @@ struct ONNXRewrite {
         graph = try graphs[index].lowered(by: lowering).rewritten
       }
     }
-    result = result.withDifference()
-    let attention = result.difference.additions.map(\.node).filter { $0.operation is FlashAttention }
-    if !attention.isEmpty { result.rewritten = try lowering.lower(attention.map(\.id), in: result.rewritten) }
+    let attention = result.attentionToWrite()
+    if !attention.isEmpty { result.rewritten = try lowering.lower(attention, in: result.rewritten) }
     return result
+  }
+
+  /// The attentions that the file does not say, each after those it depends on.
+  private mutating func attentionToWrite() -> [NodeID] {
+    let isLive = rewritten.areLive()
+    let attention = rewritten.nodes.filter { isLive[$0.id.index] && $0.is(FlashAttention.self) }
+    if attention.contains(where: \.origin.passes.isEmpty) {
+      // Those that were read from the file may stay as they are there.
+      self = withDifference()
+      return difference.additions.map(\.node).filter { $0.is(FlashAttention.self) }.map(\.id)
+    }
+    let found = Set(attention.map(\.id))
+    return found.isEmpty ? [] : rewritten.topologicalOrder().filter(found.contains)
   }
 }
 

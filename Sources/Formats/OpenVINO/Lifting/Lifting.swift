@@ -42,7 +42,7 @@ struct Lifting {
       for index in values.indices where graph[values[index].node].origin != origin {
         values[index] = try add("Identity", [values[index]])
       }
-      guard Set(values).count == values.count else { throw Unliftable() }
+      guard values.count < 2 || Set(values).count == values.count else { throw Unliftable() }
       return values
     } catch is Unliftable {
       graph.discard(after: mark)

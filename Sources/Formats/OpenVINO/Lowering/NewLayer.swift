@@ -25,44 +25,54 @@ struct LayerOutput: Hashable {
 extension NewLayer {
   /// The layer as an element, with `indentation` before every line but the first.
   func text(indentation: String) -> String {
-    var lines = ["<layer id=\"\(id)\" name=\"\(name.escapedForXML)\" type=\"\(type)\" version=\"opset\(version)\">"]
+    let line = "\n" + indentation
+    var text = "<layer id=\"\(id)\" name=\"\(name.escapedForXML)\" type=\"\(type)\" version=\"opset\(version)\">"
     if !data.isEmpty {
-      lines.append("\t<data\(data.map { " \($0.name)=\"\($0.value.escapedForXML)\"" }.joined()) />")
+      text += line + "\t<data"
+      for (name, value) in data { text += " \(name)=\"\(value.escapedForXML)\"" }
+      text += " />"
     }
     if !runtimeInfo.isEmpty {
-      lines.append("\t<rt_info>")
-      for (key, text) in runtimeInfo {
-        lines.append("\t\t<attribute name=\"\(key)\" version=\"0\" value=\"\(text.escapedForXML)\" />")
+      text += line + "\t<rt_info>"
+      for (key, value) in runtimeInfo {
+        text += line + "\t\t<attribute name=\"\(key)\" version=\"0\" value=\"\(value.escapedForXML)\" />"
       }
-      lines.append("\t</rt_info>")
+      text += line + "\t</rt_info>"
     }
     if !inputs.isEmpty {
-      lines.append("\t<input>")
-      for (index, input) in inputs.enumerated() { lines += NewLayer.port(index, input.type, names: []) }
-      lines.append("\t</input>")
+      text += line + "\t<input>"
+      for (index, input) in inputs.enumerated() { NewLayer.add(index, input.type, names: [], to: &text, line) }
+      text += line + "\t</input>"
     }
     if !outputs.isEmpty {
-      lines.append("\t<output>")
+      text += line + "\t<output>"
       for (index, type) in outputs.enumerated() {
-        lines += NewLayer.port(inputs.count + index, type, names: outputNames[index])
+        NewLayer.add(inputs.count + index, type, names: outputNames[index], to: &text, line)
       }
-      lines.append("\t</output>")
+      text += line + "\t</output>"
     }
-    lines.append("</layer>")
-    return lines.joined(separator: "\n" + indentation)
+    text += line + "</layer>"
+    return text
   }
 
-  private static func port(_ id: Int, _ type: TensorType, names: [String]) -> [String] {
-    let names = names.isEmpty ? "" : " names=\"\(IRText.list(of: names).escapedForXML)\""
-    let tag = "\t\t<port id=\"\(id)\" precision=\"\(IRText.precision(of: type.element))\"\(names)"
-    guard let sizes = type.shape.dimensions, !sizes.isEmpty else { return ["\(tag) />"] }
-    return ["\(tag)>"] + sizes.map { "\t\t\t<dim>\($0.constant ?? -1)</dim>" } + ["\t\t</port>"]
+  /// Adds a port to `text`; every line begins with `line`.
+  private static func add(_ id: Int, _ type: TensorType, names: [String], to text: inout String, _ line: String) {
+    text += line + "\t\t<port id=\"\(id)\" precision=\"\(IRText.precision(of: type.element))\""
+    if !names.isEmpty { text += " names=\"\(IRText.list(of: names).escapedForXML)\"" }
+    guard let sizes = type.shape.dimensions, !sizes.isEmpty else {
+      text += " />"
+      return
+    }
+    text += ">"
+    for size in sizes { text += line + "\t\t\t<dim>\(size.constant ?? -1)</dim>" }
+    text += line + "\t\t</port>"
   }
 }
 
 extension String {
   /// The text as the value of an attribute.
   var escapedForXML: String {
+    guard utf8.contains(where: String.escapedBytes.contains) else { return self }
     var escaped = ""
     for scalar in unicodeScalars {
       switch scalar {
@@ -76,4 +86,6 @@ extension String {
     }
     return escaped
   }
+
+  private static let escapedBytes = Array("&<>\"\n\t\r".utf8)
 }

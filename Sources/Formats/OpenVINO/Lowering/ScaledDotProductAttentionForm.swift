@@ -39,7 +39,7 @@ struct ScaledDotProductAttentionForm {
 
   /// Why the attention `node` is written as its parts; nil where it isn't, and for any other node.
   static func objection(to node: Node) -> String? {
-    guard let attention = node.operation as? FlashAttention else { return nil }
+    guard node.is(FlashAttention.self), let attention = node.operation as? FlashAttention else { return nil }
     let form = ScaledDotProductAttentionForm(attention, node)
     guard let missing = form?.missing else { return nil }
     return "written as its parts: OpenVINO's ScaledDotProductAttention has no \(missing)"

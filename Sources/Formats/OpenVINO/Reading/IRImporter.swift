@@ -11,8 +11,8 @@ struct IRImporter {
   private var inputNames: Set<String> = []
 
   static func read(_ file: ModelFile) throws -> Document {
-    let receiver = IRReceiver()
-    try XMLScanner.scan(file.storage, into: receiver)
+    var receiver = IRReceiver()
+    try XMLScanner.scan(file.storage, into: &receiver)
     var importer = try IRImporter(receiver.network, weights: IRWeights(beside: file.path))
     try importer.build()
     try importer.weights.mapIfPresent()
@@ -70,7 +70,7 @@ struct IRImporter {
       try locating("layer \(layer.label)") {
         lifting.begin(
           layer, inputs: try topology.producers[index].map { try value(of: $0.port) },
-          readOutputs: layer.outputs.indices.filter { topology.readPorts.contains(.init(layer: index, output: $0)) },
+          readOutputs: layer.outputs.indices.filter { topology.isRead[index][$0] },
           origin: origins[index])
         source.values[index] = try lifted(layer)
       }
@@ -79,11 +79,13 @@ struct IRImporter {
 
   /// The origin of each layer's nodes; names that several layers share are told apart by the ids.
   func sources() -> [Origin] {
-    var taken: Set<String> = []
+    var taken = Set<String>(minimumCapacity: source.network.layers.count)
     return source.network.layers.enumerated().map { index, layer in
-      let isFree = taken.insert(layer.name).inserted
-      let name = isFree && !layer.name.isEmpty ? layer.name : "\(layer.name)#\(layer.id)"
-      taken.insert(name)
+      var name = layer.name
+      if !taken.insert(name).inserted || name.isEmpty {
+        name = "\(name)#\(layer.id)"
+        taken.insert(name)
+      }
       let history = Provenance.history(texts: layer.provenance)
       return Origin(sources: [SourceNode(index: index, name: name, type: layer.type, history: history)])
     }

@@ -3,7 +3,7 @@ import Tensors
 /// Collects an `IRNetwork` from the elements of an XML file.
 ///
 /// Elements that say nothing about the graph are passed over, and so is `rt_info` but for what fusions write; write-back copies their text.
-final class IRReceiver: XMLReceiver {
+struct IRReceiver: XMLReceiver {
   private(set) var network = IRNetwork()
   private var elements: [Element] = []
   private var layer: IRLayer?
@@ -34,7 +34,7 @@ final class IRReceiver: XMLReceiver {
   /// Graphs inside graphs are worked on recursively.
   private static let depthLimit = 32
 
-  func start(_ name: String, _ attributes: XMLAttributes, in scanner: XMLScanner) throws {
+  mutating func start(_ name: String, _ attributes: XMLStartAttributes, in scanner: XMLScanner) throws {
     let element: Element
     switch (elements.last, name) {
     case (nil, "net"):
@@ -63,7 +63,7 @@ final class IRReceiver: XMLReceiver {
       try startLayer(attributes, at: scanner.tagStart)
     case (.layer, "data"):
       element = .data
-      layer?.data = attributes
+      layer?.data = attributes.all
     case (.layer, "rt_info"): element = .runtimeInfo
     case (.runtimeInfo, "attribute"):
       element = .ignored
@@ -84,13 +84,12 @@ final class IRReceiver: XMLReceiver {
     elements.append(element)
   }
 
-  func end(_ name: String, in scanner: XMLScanner) throws {
+  mutating func end(in scanner: XMLScanner) throws {
     switch elements.popLast() {
     case .layer:
-      if var layer {
-        layer.range = layer.range.lowerBound..<max(scanner.position, layer.range.lowerBound)
-        network.layers.append(layer)
-      }
+      guard let start = layer?.range.lowerBound else { return }
+      layer?.range = start..<max(scanner.position, start)
+      if let layer { network.layers.append(layer) }
       layer = nil
     case .port:
       if let port {
@@ -98,7 +97,7 @@ final class IRReceiver: XMLReceiver {
       }
       port = nil
     case .size:
-      guard let value = Int(size.filter { !$0.isWhitespace }), value >= -1 else {
+      guard let value = Int(size) ?? Int(size.filter { !$0.isWhitespace }), value >= -1 else {
         throw ModelError.invalid("<dim> must hold a size or -1, found '\(size.prefix(40))'")
       }
       port?.dimensions.append(value)
@@ -117,9 +116,9 @@ final class IRReceiver: XMLReceiver {
 
   var wantsText: Bool { if case .size = elements.last { true } else { false } }
 
-  func text(_ text: String) { size += text }
+  mutating func text(_ text: String) { size += text }
 
-  private func startNetwork(_ attributes: XMLAttributes) throws {
+  private mutating func startNetwork(_ attributes: XMLStartAttributes) throws {
     network.name = attributes["name"] ?? ""
     network.version = try attributes.requiredInteger("version", of: "net")
     guard (10...11).contains(network.version) else {
@@ -127,7 +126,7 @@ final class IRReceiver: XMLReceiver {
     }
   }
 
-  private func startBody(_ name: String) throws {
+  private mutating func startBody(_ name: String) throws {
     guard let layer else { return }
     try require(layer.bodies[name] == nil, "layer \(layer.label) has more than one <\(name)>")
     try require(around.count < Self.depthLimit, "graphs are nested more than \(Self.depthLimit) deep")
@@ -137,22 +136,22 @@ final class IRReceiver: XMLReceiver {
     self.layer = nil
   }
 
-  private func endBody(_ name: String) {
+  private mutating func endBody(_ name: String) {
     guard let (outer, owner) = around.popLast() else { return }
     layer = owner
     layer?.bodies[name] = network
     network = outer
   }
 
-  private func addPortMapEntry(to map: String, isInput: Bool, _ attributes: XMLAttributes) throws {
+  private mutating func addPortMapEntry(to map: String, isInput: Bool, _ attributes: XMLStartAttributes) throws {
     let element = isInput ? "input" : "output"
     layer?.portMaps[map, default: []].append(
       IRPortMapEntry(
         isInput: isInput, port: try attributes.requiredInteger("external_port_id", of: element),
-        layer: try attributes.requiredInteger("internal_layer_id", of: element), attributes: attributes))
+        layer: try attributes.requiredInteger("internal_layer_id", of: element), attributes: attributes.all))
   }
 
-  private func startLayer(_ attributes: XMLAttributes, at offset: Int) throws {
+  private mutating func startLayer(_ attributes: XMLStartAttributes, at offset: Int) throws {
     let layer = IRLayer(
       id: try attributes.requiredInteger("id", of: "layer"), name: try attributes.required("name", of: "layer"),
       type: try attributes.required("type", of: "layer"), operatorSet: attributes["version"] ?? "",
@@ -161,13 +160,13 @@ final class IRReceiver: XMLReceiver {
     self.layer = layer
   }
 
-  private func startPort(_ attributes: XMLAttributes, tag: Range<Int>) throws {
+  private mutating func startPort(_ attributes: XMLStartAttributes, tag: Range<Int>) throws {
     port = IRPort(
       id: try attributes.requiredInteger("id", of: "port"), precision: attributes["precision"],
       names: IRText.names(attributes["names"] ?? ""), tag: tag)
   }
 
-  private func startEdge(_ attributes: XMLAttributes, at offset: Int) throws {
+  private mutating func startEdge(_ attributes: XMLStartAttributes, at offset: Int) throws {
     edge = IREdge(
       fromLayer: try attributes.requiredInteger("from-layer", of: "edge"),
       fromPort: try attributes.requiredInteger("from-port", of: "edge"),

@@ -4,6 +4,7 @@ import Tensors
 enum IRText {
   /// The names in a comma-separated list, in which `\,` is a comma that belongs to a name.
   static func names(_ list: String) -> [String] {
+    guard list.utf8.contains(UInt8(ascii: ",")) else { return list.isEmpty ? [] : [list] }
     var names: [String] = []
     var current = ""
     for character in list {

@@ -12,20 +12,28 @@ struct IRTopology: Sendable {
   private(set) var producers: [[(port: Port, edge: Int)]] = []
   /// The positions of all layers, each behind those it reads, otherwise as in the file.
   private(set) var order: [Int] = []
-  /// The output ports that some edge leaves.
-  private(set) var readPorts: Set<Port> = []
+  /// For every layer, which of its output ports some edge leaves.
+  private(set) var isRead: [[Bool]] = []
 
   /// Throws `ModelError.invalid` for duplicate ids, an edge to nowhere, an input with no edge or two, or a cycle.
   init(_ network: IRNetwork) throws {
     var position: [Int: Int] = [:]
-    for (index, layer) in network.layers.enumerated() {
-      if let other = position.updateValue(index, forKey: layer.id) {
-        throw ModelError.invalid("layers \(network.layers[other].label) and \(layer.label) have the same id")
+    position.reserveCapacity(network.layers.count)
+    // Layers are not copied where one thing is asked of each.
+    let layers = network.layers.indices
+    for index in layers {
+      if let other = position.updateValue(index, forKey: network.layers[index].id) {
+        throw ModelError.invalid(
+          "layers \(network.layers[other].label) and \(network.layers[index].label) have the same id")
       }
-      let ports = (layer.inputs + layer.outputs).map(\.id)
-      try require(Set(ports).count == ports.count, "layer \(layer.label) has two ports with the same id")
+      try require(
+        network.layers[index].hasDistinctPorts,
+        "layer \(network.layers[index].label) has two ports with the same id")
     }
-    var found: [[(port: Port, edge: Int)?]] = network.layers.map { Array(repeating: nil, count: $0.inputs.count) }
+    var found: [[(port: Port, edge: Int)?]] = layers.map {
+      Array(repeating: nil, count: network.layers[$0].inputs.count)
+    }
+    isRead = layers.map { Array(repeating: false, count: network.layers[$0].outputs.count) }
     for (index, edge) in network.edges.enumerated() {
       guard let source = position[edge.fromLayer] else {
         throw ModelError.invalid("an edge comes from layer \(edge.fromLayer), which does not exist")
@@ -47,13 +55,15 @@ struct IRTopology: Sendable {
       }
       let port = Port(layer: source, output: output)
       found[target][input] = (port, index)
-      readPorts.insert(port)
+      isRead[source][output] = true
     }
-    for (index, layer) in network.layers.enumerated() {
+    producers.reserveCapacity(layers.count)
+    for index in layers {
       producers.append(
-        try zip(layer.inputs, found[index]).map { port, producer in
+        try found[index].enumerated().map { input, producer in
           guard let producer else {
-            throw ModelError.invalid("no edge leads to input port \(port.id) of layer \(layer.label)")
+            let layer = network.layers[index]
+            throw ModelError.invalid("no edge leads to input port \(layer.inputs[input].id) of layer \(layer.label)")
           }
           return producer
         })
@@ -65,4 +75,19 @@ struct IRTopology: Sendable {
 extension IRLayer {
   /// The layer in messages.
   var label: String { "'\(name.prefix(120))' (id \(id))" }
+
+  /// Whether no two of its ports have the same id.
+  fileprivate var hasDistinctPorts: Bool {
+    // As a rule they are numbered.
+    var last = -1
+    for ports in [inputs, outputs] {
+      for index in ports.indices {
+        if ports[index].id <= last {
+          return Set((inputs + outputs).map(\.id)).count == inputs.count + outputs.count
+        }
+        last = ports[index].id
+      }
+    }
+    return true
+  }
 }

@@ -1,24 +1,25 @@
 import CLibXML2
+import Foundation
 import Tensors
 
 /// What reads an XML file, told of every element in turn.
-protocol XMLReceiver: AnyObject {
+protocol XMLReceiver {
   /// An element begins. `scanner.tagStart` is where.
-  func start(_ name: String, _ attributes: XMLAttributes, in scanner: XMLScanner) throws
+  mutating func start(_ name: String, _ attributes: XMLStartAttributes, in scanner: XMLScanner) throws
   /// An element ends. `scanner.position` is just behind it.
-  func end(_ name: String, in scanner: XMLScanner) throws
+  mutating func end(in scanner: XMLScanner) throws
   /// Whether the text of the innermost element matters.
   var wantsText: Bool { get }
   /// Text of the innermost element, perhaps one part of several.
-  func text(_ text: String) throws
+  mutating func text(_ text: String) throws
 }
 
-/// The attributes of an element in the order of the file, references resolved.
-struct XMLAttributes: Sendable {
-  let pairs: [(name: String, value: String)]
+/// The attributes of an element, references resolved.
+protocol XMLAttributeList {
+  subscript(name: String) -> String? { get }
+}
 
-  subscript(name: String) -> String? { pairs.first { $0.name == name }?.value }
-
+extension XMLAttributeList {
   /// The attribute that must be there.
   func required(_ name: String, of element: String) throws -> String {
     guard let value = self[name] else { throw ModelError.invalid("<\(element)> has no attribute '\(name)'") }
@@ -35,6 +36,40 @@ struct XMLAttributes: Sendable {
   }
 }
 
+/// Attributes in the order of the file.
+struct XMLAttributes: XMLAttributeList, Sendable {
+  let pairs: [(name: String, value: String)]
+
+  subscript(name: String) -> String? { pairs.first { $0.name == name }?.value }
+}
+
+/// The attributes of the element that begins, where the parser has them; most elements are asked for a few of theirs and not kept.
+struct XMLStartAttributes: XMLAttributeList {
+  /// Five pointers an attribute: name, prefix, namespace, begin and end of the value.
+  private let pointers: UnsafeBufferPointer<UnsafePointer<xmlChar>?>
+
+  fileprivate init(_ start: UnsafeMutablePointer<UnsafePointer<xmlChar>?>?, count: Int32) {
+    pointers = UnsafeBufferPointer(start: start, count: start == nil ? 0 : Int(count) * 5)
+  }
+
+  subscript(name: String) -> String? {
+    for index in stride(from: 0, to: pointers.count, by: 5) {
+      guard let start = pointers[index], strcmp(UnsafeRawPointer(start).assumingMemoryBound(to: CChar.self), name) == 0
+      else { continue }
+      return string(pointers[index + 3], pointers[index + 4])
+    }
+    return nil
+  }
+
+  /// The attributes to be kept.
+  var all: XMLAttributes {
+    XMLAttributes(
+      pairs: stride(from: 0, to: pointers.count, by: 5).map {
+        (string(pointers[$0]), string(pointers[$0 + 3], pointers[$0 + 4]))
+      })
+  }
+}
+
 /// One pass over an XML file with libxml2's SAX interface.
 ///
 /// Document type declarations are refused before their content is read, so there are no entities to expand and nothing is ever
@@ -42,11 +77,11 @@ struct XMLAttributes: Sendable {
 final class XMLScanner {
   private let bytes: UnsafeRawBufferPointer
   private let context: xmlParserCtxtPtr
-  private let receiver: any XMLReceiver
+  private var receiver: any XMLReceiver
   private var failure: (any Error)?
 
   /// Reads `storage` to its end. Throws what `receiver` throws, and `ModelError.invalid` with the line where the file is no XML.
-  static func scan(_ storage: TensorStorage, into receiver: any XMLReceiver) throws {
+  static func scan<Receiver: XMLReceiver>(_ storage: TensorStorage, into receiver: inout Receiver) throws {
     try storage.withBytes { bytes in
       guard let size = Int32(exactly: bytes.count) else {
         throw ModelError.unsupported("an XML file of more than 2 GB")
@@ -58,6 +93,7 @@ final class XMLScanner {
       defer { xmlFreeParserCtxt(context) }
       let scanner = XMLScanner(bytes: bytes, context: context, receiver: receiver)
       try withExtendedLifetime(scanner) { try scanner.run() }
+      if let filled = scanner.receiver as? Receiver { receiver = filled }
     }
   }
 
@@ -119,12 +155,12 @@ final class XMLScanner {
     }
   }
 
-  fileprivate func start(_ name: String, _ attributes: XMLAttributes) {
+  fileprivate func start(_ name: String, _ attributes: XMLStartAttributes) {
     attempt { try receiver.start(name, attributes, in: self) }
   }
 
-  fileprivate func end(_ name: String) {
-    attempt { try receiver.end(name, in: self) }
+  fileprivate func end() {
+    attempt { try receiver.end(in: self) }
   }
 
   fileprivate func text(_ text: UnsafeBufferPointer<xmlChar>) {
@@ -149,19 +185,11 @@ private func string(_ start: UnsafePointer<xmlChar>?, _ end: UnsafePointer<xmlCh
 private func string(_ text: UnsafePointer<xmlChar>?) -> String { text.map { String(cString: $0) } ?? "" }
 
 private let startElement: startElementNsSAX2Func = { context, name, _, _, _, _, count, _, attributes in
-  var pairs: [(name: String, value: String)] = []
-  if let attributes, count > 0 {
-    pairs.reserveCapacity(Int(count))
-    // Five pointers an attribute: name, prefix, namespace, begin and end of the value.
-    for index in stride(from: 0, to: Int(count) * 5, by: 5) {
-      pairs.append((string(attributes[index]), string(attributes[index + 3], attributes[index + 4])))
-    }
-  }
-  scanner(context)?.start(string(name), XMLAttributes(pairs: pairs))
+  scanner(context)?.start(string(name), XMLStartAttributes(attributes, count: count))
 }
 
-private let endElement: endElementNsSAX2Func = { context, name, _, _ in
-  scanner(context)?.end(string(name))
+private let endElement: endElementNsSAX2Func = { context, _, _, _ in
+  scanner(context)?.end()
 }
 
 private let characters: charactersSAXFunc = { context, text, count in

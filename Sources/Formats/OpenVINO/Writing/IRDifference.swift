@@ -130,14 +130,17 @@ struct IRDifference {
   }
 
   /// Whether `value` came from a layer that can't give it any more.
-  private func isBroken(_ value: Value) -> Bool { ports[value].map { broken.contains($0.layer) } ?? false }
+  private func isBroken(_ value: Value) -> Bool {
+    !broken.isEmpty && ports[value].map { broken.contains($0.layer) } ?? false
+  }
 
   /// Keeps a layer and returns what it reads.
   private mutating func keep(_ layer: Int) -> [Value] {
     keptLayers[layer] = true
+    let replaced = replacements[layer]
     return source.topology.producers[layer].enumerated().map { input, producer in
       let before = source.values[producer.port.layer][producer.port.output]
-      let after = replacements[layer]?[before] ?? before
+      let after = replaced?[before] ?? before
       if after != before || isBroken(after) { rewired[Input(layer: layer, input: input)] = after }
       return after
     }

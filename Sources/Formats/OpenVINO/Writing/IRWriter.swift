@@ -53,16 +53,13 @@ struct IRWriter {
   func apply(to pieces: inout Pieces) throws {
     let layers = source.network.layers
     var additions = insertions()
-    for (index, layer) in layers.enumerated() {
-      for addition in additions.removeValue(forKey: index) ?? [] { pieces.insert(addition, before: layer.range) }
-      if difference.keptLayers[index] {
-        for (output, port) in layer.outputs.enumerated() {
-          guard let names = renamedPorts[.init(layer: index, output: output)] else { continue }
-          pieces.replace(port.tag) { IRWriter.tag($0, names: names) }
-        }
-      } else {
-        pieces.remove(layer.range)
-      }
+    for index in layers.indices {
+      let range = layers[index].range
+      for addition in additions.removeValue(forKey: index) ?? [] { pieces.insert(addition, before: range) }
+      if !difference.keptLayers[index] { pieces.remove(range) }
+    }
+    for (port, names) in renamedPorts where difference.keptLayers[port.layer] {
+      pieces.replace(layers[port.layer].outputs[port.output].tag) { IRWriter.tag($0, names: names) }
     }
     guard let layersEnd = source.network.layersEnd else { throw ModelError.invalid("the IR has no <layers>") }
     for addition in additions.values.joined() { pieces.append(addition, atEndOf: layersEnd, like: layers.last?.range) }
@@ -83,8 +80,11 @@ struct IRWriter {
         place[input.layer] = min(place[input.layer] ?? .max, own)
       }
     }
-    return Dictionary(grouping: lowering.layers) { place[$0.id] ?? .max }
-      .mapValues { $0.map { $0.text(indentation: "\t\t") } }
+    var insertions: [Int: [String]] = [:]
+    for layer in lowering.layers {
+      insertions[place[layer.id] ?? .max, default: []].append(layer.text(indentation: "\t\t"))
+    }
+    return insertions
   }
 
   private func output(of value: Value) -> LayerOutput? {

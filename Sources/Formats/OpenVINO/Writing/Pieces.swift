@@ -38,23 +38,36 @@ struct Pieces {
     changes.append(Change(range: start..<start, text: space + addition))
   }
 
-  /// The text with all changes made.
+  /// The text with all changes made, in blocks that are worth a call of the system each.
   func finish() -> [Data] {
-    var pieces: [Data] = []
-    var position = 0
-    // Insertions at one place stay in the order in which they came, and come before what is removed there.
-    let ordered = changes.enumerated().sorted {
-      ($0.element.range.lowerBound, $0.element.range.upperBound, $0.offset)
-        < ($1.element.range.lowerBound, $1.element.range.upperBound, $1.offset)
+    var blocks: [Data] = []
+    var block = Data()
+    func add(_ bytes: UnsafeRawBufferPointer) {
+      block.append(contentsOf: bytes)
+      guard block.count >= Pieces.leastBlock else { return }
+      blocks.append(block)
+      block = Data()
     }
-    for (_, change) in ordered {
-      if change.range.lowerBound > position { pieces.append(data(position..<change.range.lowerBound)) }
-      if !change.text.isEmpty { pieces.append(Data(change.text.utf8)) }
-      position = max(position, change.range.upperBound)
+    text.withBytes { bytes in
+      var position = 0
+      // Insertions at one place stay in the order in which they came, and come before what is removed there.
+      let order = changes.indices.sorted {
+        let (first, second) = (changes[$0].range, changes[$1].range)
+        return (first.lowerBound, first.upperBound, $0) < (second.lowerBound, second.upperBound, $1)
+      }
+      for index in order {
+        let range = changes[index].range
+        if range.lowerBound > position { add(UnsafeRawBufferPointer(rebasing: bytes[position..<range.lowerBound])) }
+        var replacement = changes[index].text
+        replacement.withUTF8 { add(UnsafeRawBufferPointer($0)) }
+        position = max(position, range.upperBound)
+      }
+      add(UnsafeRawBufferPointer(rebasing: bytes[position...]))
     }
-    pieces.append(data(position..<text.byteCount))
-    return pieces
+    return blocks + [block]
   }
+
+  private static let leastBlock = 1 << 20
 
   private func whiteSpace(before end: Int) -> Int {
     text.withBytes { bytes in
@@ -63,8 +76,6 @@ struct Pieces {
   }
 
   private func string(_ range: Range<Int>) -> String {
-    String(decoding: data(range), as: UTF8.self)
+    text.withBytes { String(decoding: $0[range], as: UTF8.self) }
   }
-
-  private func data(_ range: Range<Int>) -> Data { text.withBytes { Data($0[range]) } }
 }
