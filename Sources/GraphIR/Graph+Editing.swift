@@ -336,7 +336,7 @@ extension Graph {
       else { return false }
       return count <= ValueInfo.contentsLimit
     }
-    guard small else { return }
+    guard small, !(operation is any StatefulOperation) else { return }
     let tensors = Operands((0..<inputs.count).map { inputs.optional($0)?.constant })
     guard let values = try? operation.evaluate(tensors), values.count >= results.count else { return }
     for index in results.indices { results[index] = ValueInfo(constant: values[index]) }

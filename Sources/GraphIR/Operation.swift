@@ -29,6 +29,9 @@ extension GraphOperation {
   var runsGraphs: Bool { Self.runsGraphs }
 }
 
+/// An operation whose results may differ from run to run, so that nothing is known of them before, whatever its inputs are.
+public protocol StatefulOperation: GraphOperation {}
+
 /// An operation that stands for a piece of graph made of simpler ones: reference, test oracle and export fallback in one.
 public protocol CompositeOperation: GraphOperation {
   /// Adds nodes to `graph` that compute the same from `inputs`, and returns their results.

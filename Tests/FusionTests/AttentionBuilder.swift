@@ -66,6 +66,15 @@ struct AttentionBuilder {
 
   private mutating func times(_ value: Value, _ factor: Double) throws -> Value { try op(Mul(), value, number(factor)) }
 
+  /// The products with queries and with values.
+  private func products() -> (scores: any GraphOperation, output: any GraphOperation) {
+    guard spelling.layout == .einsum else { return (MatMul(), MatMul()) }
+    var (scores, output) = (Einsum(), Einsum())
+    scores.equation = "bihd,bjhd->bhij"
+    output.equation = "bhij,bjhd->bihd"
+    return (scores, output)
+  }
+
   /// Query, transposed key and value as the first product takes them, and the rank of the scores.
   private mutating func operands() throws -> (query: Value, key: Value, value: Value) {
     switch spelling.layout {
@@ -303,17 +312,14 @@ struct AttentionBuilder {
     default: break
     }
     var scores: Value
-    if spelling.layout == .einsum {
-      var product = Einsum()
-      product.equation = "bihd,bjhd->bhij"
-      scores = try op(product, query, key)
+    let product = products()
+    if spelling.columns == .segments {
+      let parts = try segments(of: key, axis: spelling.layout == .einsum ? 1 : -1)
+      scores = try op(Concat(axis: -1), op(product.scores, query, parts.0), op(product.scores, query, parts.1))
     } else if spelling.order == .transposed {
       scores = try op(MatMul(), swapLast(key, rank: scoreRank), swapLast(query, rank: scoreRank))
-    } else if spelling.columns == .segments {
-      let parts = try segments(of: key, axis: -1)
-      scores = try op(Concat(axis: -1), op(MatMul(), query, parts.0), op(MatMul(), query, parts.1))
     } else {
-      scores = try op(MatMul(), query, key)
+      scores = try op(product.scores, query, key)
     }
     let raw = scores
     scores = try flawed(scores: scores)
@@ -354,19 +360,15 @@ struct AttentionBuilder {
     }
     weights = try flawed(weights: weights)
     var output: Value
-    if spelling.layout == .einsum {
-      var product = Einsum()
-      product.equation = "bhij,bjhd->bihd"
-      output = try op(product, weights, value)
+    if spelling.columns == .segments {
+      let parts = try segments(of: value, axis: spelling.layout == .einsum ? 1 : -2)
+      let pieces = try segments(of: weights, axis: -1)
+      output = try op(product.output, pieces.0, parts.0)
+      if spelling.flaw != .droppedSegment { output = try op(Add(), op(product.output, pieces.1, parts.1), output) }
     } else if spelling.order == .transposed {
       output = try op(MatMul(), swapLast(value, rank: scoreRank), weights)
-    } else if spelling.columns == .segments {
-      let parts = try segments(of: value, axis: -2)
-      let pieces = try segments(of: weights, axis: -1)
-      output = try op(MatMul(), pieces.0, parts.0)
-      if spelling.flaw != .droppedSegment { output = try op(Add(), op(MatMul(), pieces.1, parts.1), output) }
     } else {
-      output = try op(MatMul(), weights, value)
+      output = try op(product.output, weights, value)
     }
     if spelling.flaw == .weightsInTwoProducts {
       graph.addOutput(["z"], try op(MatMul(), weights, op(Neg(), value)))

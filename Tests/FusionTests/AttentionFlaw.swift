@@ -24,8 +24,7 @@ enum AttentionFlaw: String, CaseIterable {
       if spelling.mask == .none { spelling.mask = .added }
     case .otherAxis: (spelling.order, spelling.columns) = (.rows, .whole)
     case .misplacedSink, .sinkOfQueries: spelling.columns = .sink
-    case .droppedSegment:
-      (spelling.columns, spelling.layout) = (.segments, spelling.layout == .einsum ? .heads : spelling.layout)
+    case .droppedSegment: spelling.columns = .segments
     case .linearLayer:
       (spelling.layout, spelling.order, spelling.columns, spelling.dynamic) = (.folded, .rows, .whole, false)
     // Only numbers of 32 bits are quantised, and only what is between two whole products.

@@ -46,7 +46,6 @@ struct AttentionSpelling: CustomStringConvertible {
     flaw = flawed ? AttentionFlaw.allCases.randomElement(using: &generator) : nil
     if layout == .einsum || layout == .groupedBroadcast { order = .rows }
     flaw?.prepare(&self)
-    if layout == .einsum && columns == .segments { columns = .whole }
     if columns != .whole { order = .rows }
     if columns == .segments { dynamic = false }
     // A table has a column for every key there is.

@@ -44,6 +44,71 @@ import Testing
         """)
   }
 
+  /// Every block of the sequence attends to itself and to keys that all blocks share.
+  @Test func blocksWithSharedKeysAreOneAttention() throws {
+    try expectRewrite(
+      pass,
+      """
+      graph "blocks" {
+        %0 = Parameter "q" : f32[2, 4, 3, 5, 8]
+        %1 = Parameter "shared k" : f32[2, 4, 2, 8]
+        %2 = Parameter "k" : f32[2, 4, 3, 5, 8]
+        %3 = Parameter "shared v" : f32[2, 4, 2, 8]
+        %4 = Parameter "v" : f32[2, 4, 3, 5, 8]
+        %5 = Parameter "mask" : f32[2, 1, 3, 1, 7]
+        %6 = Einsum {equation = "BHNKF,BHGF->BHNKG"} (%0, %1)
+        %7 = Einsum {equation = "BHNKF,BHNXF->BHNKX"} (%0, %2)
+        %8 = Concat {axis = -1} (%6, %7)
+        %9 = Add (%8, %5)
+        %10 = Softmax (%9)
+        %11 = Constant : i64[2] = [2, 5]
+        %12:2 = Split {axis = -1} (%10, %11)
+        %14 = Einsum {equation = "BHNKG,BHGF->BHNKF"} (%12.0, %3)
+        %15 = Einsum {equation = "BHNKX,BHNXF->BHNKF"} (%12.1, %4)
+        %16 = Add (%14, %15)
+        return "y" %16
+      }
+      """,
+      to: """
+        graph "blocks" {
+          %0 = Parameter "q" : f32[2, 4, 3, 5, 8]
+          %1 = Parameter "shared k" : f32[2, 4, 2, 8]
+          %2 = Parameter "k" : f32[2, 4, 3, 5, 8]
+          %3 = Parameter "shared v" : f32[2, 4, 2, 8]
+          %4 = Parameter "v" : f32[2, 4, 3, 5, 8]
+          %5 = Parameter "mask" : f32[2, 1, 3, 1, 7]
+          %6 = Constant : i64[4] = [8, 3, 5, 8]
+          %7 = Reshape (%0, %6) : f32[8, 3, 5, 8]
+          %8 = Constant : i64[1] = [2]
+          %9 = Unsqueeze (%1, %8) : f32[2, 4, 1, 2, 8]
+          %10 = Shape {end = 3} (%0) : i64[3]
+          %11 = Constant : i64[2] = 1
+          %12 = Concat (%10, %11) : i64[5]
+          %13 = Expand (%9, %12) : f32[2, 4, 3, 2, 8]
+          %14 = Concat {axis = -2} (%13, %2) : f32[2, 4, 3, 7, 8]
+          %15 = Constant : i64[4] = [8, 3, 7, 8]
+          %16 = Reshape (%14, %15) : f32[8, 3, 7, 8]
+          %17 = Constant : i64[1] = [2]
+          %18 = Unsqueeze (%3, %17) : f32[2, 4, 1, 2, 8]
+          %19 = Constant : i64[3] = [2, 4, 3]
+          %20 = Constant : i64[2] = 1
+          %21 = Concat (%19, %20) : i64[5]
+          %22 = Expand (%18, %21) : f32[2, 4, 3, 2, 8]
+          %23 = Concat {axis = -2} (%22, %4) : f32[2, 4, 3, 7, 8]
+          %24 = Constant : i64[4] = [8, 3, 7, 8]
+          %25 = Reshape (%23, %24) : f32[8, 3, 7, 8]
+          %26 = Constant : i64[5] = [2, 4, 3, 1, 7]
+          %27 = Expand (%5, %26) : f32[2, 4, 3, 1, 7]
+          %28 = Constant : i64[4] = [8, 3, 1, 7]
+          %29 = Reshape (%27, %28) : f32[8, 3, 1, 7]
+          %30 = FlashAttention (%7, %16, %25, %29) : f32[8, 3, 5, 8]
+          %31 = Constant : i64[5] = [2, 4, 3, 5, 8]
+          %32 = Reshape (%30, %31) : f32[2, 4, 3, 5, 8]
+          return "y" %32
+        }
+        """)
+  }
+
   /// Scores are made small, so that the largest can be taken off them in 16 bits, and brought back after.
   @Test func theLargestScoreIsTakenOffWhileScaled() throws {
     try expectRewrite(

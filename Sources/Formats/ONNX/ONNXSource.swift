@@ -59,7 +59,9 @@ struct ONNXSource: ModelSource {
     let version = try ONNXScope.operatorSets(model.opsetImport)[""] ?? 1
     let lowering = AttentionLowering(
       attentionOperator: options.attentionOperator ?? (version >= 23 ? .onnx : .microsoft))
-    return try rewrite.lowered(by: lowering).withDifference()
+    let lowered = try rewrite.lowered(by: lowering)
+    let raised = lowered.rewritten.holdsStandardAttention ? max(version, ONNXUpgrade.target) : version
+    return try (raised >= RotaryLowering.version ? lowered.withStandardRotations() : lowered).withDifference()
   }
 
   private func encoded(_ model: Onnx_ModelProto) throws -> Data {

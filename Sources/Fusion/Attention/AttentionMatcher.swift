@@ -295,7 +295,8 @@ extension Graph {
     if info(of: value).constant != nil { return true }
     let node = self[value.node]
     let inputs = ShapeStep.source(of: node).map { [$0] } ?? node.inputs.compactMap { $0 }
-    guard depth < 12, !inputs.isEmpty, Contraction(node, in: self) == nil else { return false }
+    guard depth < 12, !inputs.isEmpty, Contraction(node, in: self) == nil, !(node.operation is any StatefulOperation)
+    else { return false }
     return inputs.allSatisfy { isLearned($0, depth: depth + 1) }
   }
 

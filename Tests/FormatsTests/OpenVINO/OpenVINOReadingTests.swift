@@ -24,6 +24,54 @@ import Testing
     #expect(graph.inputs.map(\.names) == [["a,b", "c", "query"], ["key"]])
   }
 
+  /// x joined to a variable of the sizes `state`, which begins with `initial` where that is given.
+  private func stateful(_ state: [Int], initial: (shape: String, size: Int)? = nil) -> ExampleIR {
+    let sizes = state.map { "<dim>\($0)</dim>" }.joined()
+    let input = #"<input><port id="0" precision="FP32" /></input>"#
+    return .sum.with {
+      $0.layers = [
+        ExampleIR.parameter(0, "x", "?,2"),
+        ExampleIR.constant(
+          1, "initial", element: "f32", shape: initial?.shape ?? "2, 2", offset: "0", size: "\(initial?.size ?? 16)"),
+        """
+        <layer id="2" name="state" type="ReadValue" version="opset6"><data variable_id="a" variable_type="f32" />\
+        \(initial == nil ? "" : input)<output><port id="1" precision="FP32">\(sizes)</port></output></layer>
+        """,
+        """
+        <layer id="3" name="joined" type="Concat" version="opset1"><data axis="0" />\
+        <input><port id="0" precision="FP32" /><port id="1" precision="FP32" /></input>\
+        <output><port id="2" precision="FP32" names="joined"><dim>-1</dim><dim>2</dim></port></output></layer>
+        """,
+        ExampleIR.result(4, "result"),
+      ]
+      $0.edges = [
+        ExampleIR.edge(2, 1, 3, 0), ExampleIR.edge(0, 0, 3, 1), ExampleIR.edge(3, 2, 4, 0),
+      ]
+      if initial != nil { $0.edges.append(ExampleIR.edge(1, 0, 2, 0)) }
+    }
+  }
+
+  /// What a variable holds differs from run to run: nothing may follow from where it begins but what it is in the first.
+  @Test func variablesBeginWithTheirInitialValueAndAreNotConstant() throws {
+    let x = try Tensor([Float(8), 9]).reshaped(to: [1, 2])
+    let cases: [(ExampleIR, type: String, result: [Float])] = [
+      (stateful([-1, 2]), "f32[?, 2]", [8, 9]), (stateful([2, 2]), "f32[2, 2]", [0, 0, 0, 0, 8, 9]),
+      (stateful([2, 2], initial: ("2, 2", 16)), "f32[2, 2]", [1, 2, 3, 4, 8, 9]),
+      (stateful([-1, 2], initial: ("0, 2", 0)), "f32[?, 2]", [8, 9]),
+      (stateful([-1, -1], initial: ("2, 2", 16)), "f32[?, ?]", [1, 2, 3, 4, 8, 9]),
+    ]
+    for (example, type, result) in cases {
+      let graph = try read(example)
+      let variable = try #require(graph.nodes.first { $0.operation is ReadValue })
+      let info = graph.info(of: Value(variable.id))
+      #expect(info.constant == nil)
+      let sizes = info.shape.dimensions?.map { $0.constant.map { "\($0)" } ?? "?" } ?? []
+      #expect("f32[\(sizes.joined(separator: ", "))]" == type)
+      #expect(try graph.evaluate([x])[0].values(as: Float.self) == result)
+    }
+    #expect(throws: ModelError.self) { try read(stateful([-1], initial: ("2, 2", 16))) }
+  }
+
   @Test func tensorNamesComeBeforeNamesOfLayers() throws {
     let graph = try read(
       .scores.with {

@@ -73,30 +73,44 @@ struct ONNXRewrite {
 
   /// The same with attention in operations that a file can say, here and inside.
   func lowered(by lowering: AttentionLowering) throws -> ONNXRewrite {
+    try lowered(FlashAttention.self) { try lowering.lower($0.map(\.id), in: $1) }
+  }
+
+  /// The same with rotations in the standard's operator where that can say them, here and in branches and loops: functions may have
+  /// an older operator set.
+  func withStandardRotations() throws -> ONNXRewrite {
+    try lowered(RotaryPosition.self, descending: { !($0 is Call) }, by: RotaryLowering.lower)
+  }
+
+  /// The same with what `lower` makes of new nodes that are an `Operation`.
+  private func lowered<Operation: GraphOperation>(
+    _ type: Operation.Type, descending: (any GraphOperation) -> Bool = { _ in true },
+    by lower: ([Node], Graph) throws -> Graph
+  ) throws -> ONNXRewrite {
     var result = self
-    for owner in rewritten.subgraphOwners {
+    for owner in rewritten.subgraphOwners where descending(rewritten[owner].operation) {
       let graphs = inside(owner)
       guard graphs.contains(where: { $0.original != $0.rewritten }) else { continue }
       try result.rewritten.updateSubgraphs(of: owner) { graph, index in
-        graph = try graphs[index].lowered(by: lowering).rewritten
+        graph = try graphs[index].lowered(type, descending: descending, by: lower).rewritten
       }
     }
-    let attention = result.attentionToWrite()
-    if !attention.isEmpty { result.rewritten = try lowering.lower(attention, in: result.rewritten) }
+    let nodes = result.toWrite(Operation.self)
+    if !nodes.isEmpty { result.rewritten = try lower(nodes, result.rewritten) }
     return result
   }
 
-  /// The attentions that the file does not say, each after those it depends on.
-  private mutating func attentionToWrite() -> [NodeID] {
+  /// The nodes that are an `Operation` and that the file does not say, each after those it depends on.
+  private mutating func toWrite<Operation: GraphOperation>(_ type: Operation.Type) -> [Node] {
     let isLive = rewritten.areLive()
-    let attention = rewritten.nodes.filter { isLive[$0.id.index] && $0.is(FlashAttention.self) }
-    if attention.contains(where: \.origin.passes.isEmpty) {
+    let nodes = rewritten.nodes.filter { isLive[$0.id.index] && $0.is(Operation.self) }
+    if nodes.contains(where: \.origin.passes.isEmpty) {
       // Those that were read from the file may stay as they are there.
       self = withDifference()
-      return difference.additions.map(\.node).filter { $0.is(FlashAttention.self) }.map(\.id)
+      return difference.additions.map(\.node).filter { $0.is(Operation.self) }
     }
-    let found = Set(attention.map(\.id))
-    return found.isEmpty ? [] : rewritten.topologicalOrder().filter(found.contains)
+    let found = Set(nodes.map(\.id))
+    return found.isEmpty ? [] : rewritten.topologicalOrder().filter(found.contains).map { rewritten[$0] }
   }
 }
 

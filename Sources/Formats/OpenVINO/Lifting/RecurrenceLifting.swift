@@ -8,10 +8,23 @@ extension LiftingRules {
     // Forget, input, candidate and output here; input, output, forget and candidate there.
     "LSTMCell": recurrent("LSTM", isSequence: false, gates: [1, 3, 0, 2]),
     "LSTMSequence": recurrent("LSTM", isSequence: true, gates: [1, 3, 0, 2]),
-    // Runs share nothing: a variable has the value it begins with.
-    "ReadValue": operation("Identity"),
+    "ReadValue": variable,
     "Assign": operation("Identity"),
   ]
+
+  /// Runs share nothing: a variable has the value it begins with. What is written holds for all that follow in other engines.
+  private static let variable: LiftingRule = { lifting in
+    guard let port = lifting.layer.outputs.first, let precision = port.precision else { throw Unliftable() }
+    var sizes = port.dimensions.map { $0 < 0 ? -1 : $0 }
+    if sizes.isEmpty, let initial = lifting.optionalInput(0) {
+      // No sizes at all may be a scalar or a rank that is not known.
+      sizes = Array(repeating: -1, count: try lifting.rank(initial))
+    }
+    let attributes: [String: AttributeValue] = [
+      "dtype": .element(try IRText.element(precision)), "shape": .integers(sizes),
+    ]
+    return [try lifting.add("ReadValue", lifting.inputs.map { $0 }, attributes)]
+  }
 
   /// A cell is a layer over sequences of one step, in one direction.
   private static func recurrent(_ name: String, isSequence: Bool, gates: [Int] = []) -> LiftingRule {
