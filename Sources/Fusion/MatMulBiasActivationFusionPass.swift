@@ -32,6 +32,7 @@ public struct MatMulBiasActivationFusionPass: PatternFusionPass {
       guard let rank = draft.graph.type(of: operand).rank, rank >= 2 else {
         throw Reason("unknown-shape", "matrices were expected, found \(draft.graph.type(of: operand))")
       }
+      try draft.graph.requireGiven(operand, to: product)
     }
     let rank = draft.graph.type(of: product).rank ?? 0
     try draft.graph.requireFeatures(bias, of: product, from: rank - 1)
@@ -48,4 +49,19 @@ public struct MatMulBiasActivationFusionPass: PatternFusionPass {
   }
 
   public func isFused(_ node: Node, in graph: Graph) -> Bool { node.is(MatMulBiasActivation.self) }
+}
+
+extension Graph {
+  /// Throws a `Reason` where the node of the source that multiplies also computes `operand`, as one that unpacks its weights does: a
+  /// fused product would leave these unpacked.
+  fileprivate func requireGiven(_ operand: Value, to product: Value) throws {
+    var node = self[operand.node]
+    while let source = ShapeStep.source(of: node) { node = self[source.node] }
+    guard !node.is(Constant.self), !Set(node.origin.sources).isDisjoint(with: self[product.node].origin.sources) else {
+      return
+    }
+    throw Reason(
+      "other-form", "a product of two given matrices was expected, found \(kind(of: product.node)), which computes one",
+      node: self[product.node].label)
+  }
 }

@@ -124,6 +124,32 @@ struct ONNXWritingTests {
     #expect(written.valueInfo.map(\.name) == ["u"])
   }
 
+  /// Fused with bias and activation, the weights would have to be written unpacked, for which old operator sets have no words.
+  @Test func productsThatUnpackTheirWeightsStay() throws {
+    let folder = try TemporaryDirectory()
+    var packed = Onnx_TensorProto()
+    packed.name = "packed"
+    packed.dataType = Int32(Onnx_TensorProto.DataType.uint8.rawValue)
+    packed.dims = [4, 1, 8]
+    packed.rawData = Data((0..<32).map { UInt8($0 * 7) })
+    var model = try Models.model(
+      inputs: [Models.float("x", ["n", 16])],
+      initializers: [packed, Models.tensor("scales", [1, 2, 3, 4], [4]), Models.tensor("b", [1, 2, 3, 4], [4])],
+      [
+        Models.node(
+          "MatMulNBits", ["x", "packed", "scales"], ["p"], name: "product", domain: "com.microsoft",
+          ["K": .integer(16), "N": .integer(4), "bits": .integer(4), "block_size": .integer(16)]),
+        Models.node("Add", ["p", "b"], ["s"], name: "sum"), Models.node("Relu", ["s"], ["y"], name: "relu"),
+      ])
+    model.opsetImport.append(Models.operatorSet("com.microsoft", 1))
+    let document = try readONNX(model, in: folder)
+    var graph = document.graph
+    let log = try FusionPipeline.standard.run(on: &graph)
+    #expect(log.decisions.map(\.reason?.code) == ["other-form"])
+    try document.write(graph, to: folder.file("out.onnx"))
+    #expect(try data(folder.file("out.onnx")) == data(folder.file("model.onnx")))
+  }
+
   @Test func additionsAreSpelledForTheOperatorSet() throws {
     for (opset, inputs, attributes) in [(11, ["x"], ["axes"]), (13, ["x", "new/axes"], [])] {
       let folder = try TemporaryDirectory()
