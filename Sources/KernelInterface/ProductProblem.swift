@@ -19,6 +19,8 @@ package struct ProductProblem: @unchecked Sendable {
   package var right: StridedMatrix
   /// The right matrix in the layout of ``KernelTable/pack``, or nil.
   package var panels: UnsafePointer<Float>?
+  /// For each two panels that follow each other, whether their columns are even (``StrassenPairs``); nil where that is not known.
+  package var evenPanels: UnsafePointer<Bool>?
   package var target: UnsafeMutablePointer<Float>
   package var targetStride: Int
   package var rows: Int
@@ -30,14 +32,15 @@ package struct ProductProblem: @unchecked Sendable {
   package var operands: UnsafeBufferPointer<StripOperand>
 
   package init(
-    left: StridedMatrix, right: StridedMatrix, panels: UnsafePointer<Float>?, target: UnsafeMutablePointer<Float>,
-    targetStride: Int, rows: Int, columns: Int, depth: Int,
+    left: StridedMatrix, right: StridedMatrix, panels: UnsafePointer<Float>?, evenPanels: UnsafePointer<Bool>? = nil,
+    target: UnsafeMutablePointer<Float>, targetStride: Int, rows: Int, columns: Int, depth: Int,
     instructions: UnsafeBufferPointer<ElementwiseInstruction> = .init(start: nil, count: 0),
     operands: UnsafeBufferPointer<StripOperand> = .init(start: nil, count: 0)
   ) {
     self.left = left
     self.right = right
     self.panels = panels
+    self.evenPanels = evenPanels
     self.target = target
     self.targetStride = targetStride
     self.rows = rows
@@ -54,12 +57,15 @@ package struct ProductItem: Sendable {
   package var rowCount: Int
   package var firstColumn: Int
   package var columnCount: Int
+  /// Whether Strassen's algorithm computes what is even (``StrassenPairs``) of it. Its first row and column then begin pairs.
+  package var isPaired: Bool
 
-  package init(firstRow: Int, rowCount: Int, firstColumn: Int, columnCount: Int) {
+  package init(firstRow: Int, rowCount: Int, firstColumn: Int, columnCount: Int, isPaired: Bool = false) {
     self.firstRow = firstRow
     self.rowCount = rowCount
     self.firstColumn = firstColumn
     self.columnCount = columnCount
+    self.isPaired = isPaired
   }
 }
 
@@ -76,6 +82,11 @@ package struct ProductKernels: Sendable {
   /// Writes panels: for each, `depth` rows of its columns, zeros past the last column.
   package let pack:
     @Sendable (_ right: StridedMatrix, _ depth: Int, _ columns: Int, _ panels: UnsafeMutablePointer<Float>) -> Void
+  /// Writes the range of each column of a panel, as many as it has with the zeros up to whole vectors.
+  package let ranges:
+    @Sendable (
+      _ panel: UnsafePointer<Float>, _ depth: Int, _ columns: Int, _ ranges: UnsafeMutablePointer<MagnitudeRange>
+    ) -> Void
   /// The scratch that `multiply` needs for an item.
   package let scratchBytes: @Sendable (_ problem: ProductProblem, _ item: ProductItem) -> Int
   /// Computes one item; `scratch` is aligned to 64.
@@ -86,6 +97,7 @@ package struct ProductKernels: Sendable {
     panelColumns: Int, tileRows: Int, blockColumns: @escaping @Sendable (Int) -> Int,
     packedColumns: @escaping @Sendable (Int) -> Int,
     pack: @escaping @Sendable (StridedMatrix, Int, Int, UnsafeMutablePointer<Float>) -> Void,
+    ranges: @escaping @Sendable (UnsafePointer<Float>, Int, Int, UnsafeMutablePointer<MagnitudeRange>) -> Void,
     scratchBytes: @escaping @Sendable (ProductProblem, ProductItem) -> Int,
     multiply: @escaping @Sendable (ProductProblem, ProductItem, UnsafeMutableRawPointer) -> Void
   ) {
@@ -94,6 +106,7 @@ package struct ProductKernels: Sendable {
     self.blockColumns = blockColumns
     self.packedColumns = packedColumns
     self.pack = pack
+    self.ranges = ranges
     self.scratchBytes = scratchBytes
     self.multiply = multiply
   }

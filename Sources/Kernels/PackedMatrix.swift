@@ -11,6 +11,9 @@ package final class PackedMatrix: @unchecked Sendable {
 
   /// What products read.
   package var panels: UnsafePointer<Float> { UnsafePointer(base) }
+  /// For each two panels that follow each other, whether their columns are even (``StrassenPairs``).
+  package var evenPanels: UnsafePointer<Bool> { UnsafePointer(isEven) }
+  private let isEven: UnsafeMutablePointer<Bool>
 
   /// Packs `matrix`, `[depth, columns]`, whose elements the caller has checked to be there; they may lie at any address.
   ///
@@ -27,15 +30,32 @@ package final class PackedMatrix: @unchecked Sendable {
     let base = memory.assumingMemoryBound(to: Float.self)
     self.base = base
     let width = products.panelColumns
-    let target = Target(base: base)
-    pool.run(count: (columns + width - 1) / width) { panel in
-      var part = matrix
-      part.base += panel * width * matrix.columnStride
-      products.pack(part, depth, min(width, columns - panel * width), target.base + panel * width * depth)
+    var ranges = [MagnitudeRange](repeating: MagnitudeRange(), count: products.packedColumns(columns))
+    ranges.withUnsafeMutableBufferPointer { ranges in
+      guard let ranges = ranges.baseAddress else { return }
+      let target = Target(base: base, ranges: ranges)
+      pool.run(count: (columns + width - 1) / width) { panel in
+        var part = matrix
+        part.base += panel * width * matrix.columnStride
+        let count = min(width, columns - panel * width)
+        let packed = target.base + panel * width * depth
+        products.pack(part, depth, count, packed)
+        products.ranges(packed, depth, count, target.ranges + panel * width)
+      }
+    }
+    let pairs = columns / (2 * width)
+    isEven = .allocate(capacity: max(pairs, 1))
+    for pair in 0..<pairs {
+      let first = 2 * pair * width
+      let even = (first..<(first + width)).allSatisfy { StrassenPairs.areEven(ranges[$0], ranges[$0 + width]) }
+      (isEven + pair).initialize(to: even)
     }
   }
 
-  deinit { base.deallocate() }
+  deinit {
+    base.deallocate()
+    isEven.deallocate()
+  }
 
   /// Whole large pages where it is as much: products read panels from end to end over and over.
   private static func allocate(byteCount: Int) -> UnsafeMutableRawPointer {
@@ -52,5 +72,6 @@ package final class PackedMatrix: @unchecked Sendable {
 
   private struct Target: @unchecked Sendable {
     let base: UnsafeMutablePointer<Float>
+    let ranges: UnsafeMutablePointer<MagnitudeRange>
   }
 }

@@ -96,7 +96,8 @@ import Testing
                       left: StridedMatrix(
                         base: a, rowStride: test.transposesLeft ? 1 : test.depth,
                         columnStride: test.transposesLeft ? test.rows : 1),
-                      right: factor, panels: packed?.panels, target: target, targetStride: test.columns,
+                      right: factor, panels: packed?.panels, evenPanels: packed?.evenPanels, target: target,
+                      targetStride: test.columns,
                       rows: test.rows, columns: test.columns, depth: test.depth, instructions: instructions,
                       operands: strips)
                   ], on: pool)
@@ -109,7 +110,7 @@ import Testing
     return result
   }
 
-  @Test(arguments: [(5, 7, 3), (8, 48, 16), (30, 300, 20), (9, 50, 1500)])
+  @Test(arguments: [(5, 7, 3), (8, 48, 16), (30, 300, 20), (9, 50, 1500), (75, 203, 277)])
   func whatFollowsAProductIsDoneOnceForEveryElement(_ sizes: (Int, Int, Int)) {
     let test = Case(rows: sizes.0, columns: sizes.1, depth: sizes.2)
     let left = Self.numbers(test.rows * test.depth, seed: 3)

@@ -35,13 +35,80 @@ enum MatrixProduct {
     let panels =
       problem.panels == nil
       ? partDepth(problem.depth) &* min(packedColumns(item.columnCount), blockColumns(problem.depth)) : 0
-    return 4 &* (panels &+ tileNumbers) &+ ElementwiseStrip.scratchBytes
+    let sums = item.isPaired ? StrassenBlock.scratchBytes(problem, item) : 0
+    return 4 &* (panels &+ tileNumbers) &+ ElementwiseStrip.scratchBytes &+ sums
   }
 
   private static var tileNumbers: Int { ProductTile<ThreeVectors>.rows &* panelColumns }
 
   /// Computes one item of `problem`.
   static func multiply(_ problem: ProductProblem, _ item: ProductItem, scratch: UnsafeMutableRawPointer) {
+    guard item.isPaired, let evenPanels = problem.evenPanels else {
+      return multiplyPlainly(problem, item, scratch: scratch)
+    }
+    let (height, width) = (2 &* StrassenBlock.tileRows, 2 &* panelColumns)
+    let isEven = evenPanels + item.firstColumn / width
+    withUnsafeTemporaryAllocation(of: Bool.self, capacity: item.rowCount / height &+ 1) { evenStrips in
+      for pair in 0..<(item.rowCount / height) {
+        evenStrips.initializeElement(
+          at: pair, to: EvenNumbers.inStrips(problem, firstRow: item.firstRow &+ pair &* height))
+      }
+      forEachRun(item.columnCount, width, { isEven[$0] }) { columns, hasEvenColumns in
+        var part = item
+        part.firstColumn &+= columns.lowerBound
+        part.columnCount = columns.count
+        guard hasEvenColumns else { return multiplyPlainly(problem, part, scratch: scratch) }
+        forEachRun(item.rowCount, height, { evenStrips[$0] }) { rows, hasEvenRows in
+          part.firstRow = item.firstRow &+ rows.lowerBound
+          part.rowCount = rows.count
+          if hasEvenRows {
+            multiplyPaired(problem, part, scratch: scratch)
+          } else {
+            multiplyPlainly(problem, part, scratch: scratch)
+          }
+        }
+      }
+    }
+  }
+
+  /// Calls `body` with stretches of `count` whose whole units are all even, or all not; what is no whole unit is not.
+  private static func forEachRun(
+    _ count: Int, _ unit: Int, _ isEven: (Int) -> Bool, _ body: (_ range: Range<Int>, _ isEven: Bool) -> Void
+  ) {
+    var start = 0
+    while start < count {
+      let kind = start &+ unit <= count && isEven(start / unit)
+      var end = start &+ unit
+      while end < count, (end &+ unit <= count && isEven(end / unit)) == kind { end &+= unit }
+      body(start..<Swift.min(end, count), kind)
+      start = end
+    }
+  }
+
+  /// Computes even pairs by Strassen's algorithm, and what its halves leave of the depth as usual.
+  private static func multiplyPaired(_ problem: ProductProblem, _ item: ProductItem, scratch: UnsafeMutableRawPointer) {
+    let tile = scratch + ElementwiseStrip.scratchBytes
+    let block = StrassenBlock(problem, item, scratch: tile + 4 &* tileNumbers)
+    block.multiply()
+    let depth = 2 &* block.depth &* StrassenPairs.parts(problem.depth)
+    let rest = Block(
+      problem, item, column: item.firstColumn, columns: item.columnCount, step: depth, depth: problem.depth &- depth,
+      tile: tile.assumingMemoryBound(to: Float.self))
+    var row = 0
+    while row < item.rowCount {
+      let rows = ProductTile<ThreeVectors>.rows
+      let next = Swift.min(rows, item.rowCount &- rows &- row)
+      bringOperands(problem, item.firstRow &+ row &+ rows, next, item.firstColumn, item.columnCount)
+      if rest.depth > 0 { rest.multiply(row: row, rows: rows, of: item.rowCount) }
+      if problem.instructions.count > 0 {
+        finish(problem, item.firstRow &+ row, rows, item.firstColumn, item.columnCount, scratch)
+      }
+      row &+= rows
+    }
+  }
+
+  private static func multiplyPlainly(_ problem: ProductProblem, _ item: ProductItem, scratch: UnsafeMutableRawPointer)
+  {
     let registers = scratch
     let tile = (scratch + ElementwiseStrip.scratchBytes).assumingMemoryBound(to: Float.self)
     let packed = tile + tileNumbers

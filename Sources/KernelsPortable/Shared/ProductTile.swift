@@ -20,17 +20,31 @@ enum ProductTile<Row: PanelRow> {
       withAlignedLanes(RowBlock<Row>.count &* Row.vectors) { base in
         sums.store(to: base)
         for index in 0..<rows {
-          put(Row(loading: base + index &* Row.vectors), target + index &* targetStride, accumulates)
+          TileTarget(base: target, accumulates: accumulates)
+            .put(Row(loading: base + index &* Row.vectors), index &* targetStride)
         }
       }
       return
     }
-    sums.forEachRow { index, row in put(row, target + index &* targetStride, accumulates) }
+    sums.put(to: TileTarget(base: target, accumulates: accumulates), stride: targetStride)
+  }
+
+  /// Computes a whole tile, and adds it to one or two places or takes it away from them.
+  @inline(never)
+  static func multiply(
+    _ left: Matrix, depth: Int, panel: UnsafePointer<Float>, to: TileTarget, andTo: TileTarget?, stride: Int,
+    ahead: SumsAhead
+  ) {
+    to.prefetch(Row.self, rows: rows, stride: stride)
+    andTo?.prefetch(Row.self, rows: rows, stride: stride)
+    let sums = sums(left, rows: rows, depth: depth, panel: panel, ahead: ahead)
+    sums.put(to: to, stride: stride)
+    if let andTo { sums.put(to: andTo, stride: stride) }
   }
 
   @inline(__always)
   private static func sums(
-    _ left: Matrix, rows: Int, depth: Int, panel: UnsafePointer<Float>, ahead: Ahead
+    _ left: Matrix, rows: Int, depth: Int, panel: UnsafePointer<Float>, ahead: some Alongside
   ) -> RowBlock<Row> {
     let sources = RowBlock<Row>.Sources(left.base, first: 0, last: rows &- 1, stride: left.rowStride)
     var sums = RowBlock<Row>(repeating: 0)
@@ -55,11 +69,34 @@ enum ProductTile<Row: PanelRow> {
     }
     return sums
   }
+}
+
+/// Where a tile's sums go.
+struct TileTarget {
+  var base: UnsafeMutablePointer<Float>
+  /// Whether they are taken away instead of added.
+  var isNegative = false
+  /// Whether they are added to what is there.
+  var accumulates: Bool
 
   @inline(__always)
-  private static func put(_ row: Row, _ target: UnsafeMutablePointer<Float>, _ accumulates: Bool) {
+  func moved(_ offset: Int) -> TileTarget {
+    TileTarget(base: base + offset, isNegative: isNegative, accumulates: accumulates)
+  }
+
+  @inline(__always)
+  func prefetch<Row: PanelRow>(_: Row.Type, rows: Int, stride: Int) {
+    for index in 0..<rows {
+      let line = UnsafeRawPointer(base + index &* stride)
+      for vector in 0..<Row.vectors { prefetchForWriting(line + vector &* MemoryLayout<Lanes>.size) }
+    }
+  }
+
+  @inline(__always)
+  func put<Row: PanelRow>(_ row: Row, _ offset: Int) {
     var row = row
-    if accumulates { row.addUnaligned(from: UnsafeRawPointer(target)) }
-    row.storeUnaligned(to: UnsafeMutableRawPointer(target))
+    if isNegative { row.multiply(by: Row(repeating: -1)) }
+    if accumulates { row.addUnaligned(from: UnsafeRawPointer(base + offset)) }
+    row.storeUnaligned(to: UnsafeMutableRawPointer(base + offset))
   }
 }

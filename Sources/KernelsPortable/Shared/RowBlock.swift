@@ -12,6 +12,8 @@ protocol AccumulatorRows {
   mutating func add<Terms: ProductTerms>(_: Terms.Type, _ sources: Sources, at offset: Int, times row: Row)
   mutating func multiply(by row: Row)
   func forEachRow(_ body: (_ index: Int, _ row: Row) -> Void)
+  /// Adds the rows to some that are `stride` apart.
+  func put(to target: TileTarget, stride: Int)
   /// Raises `row` to the largest of the rows.
   func raise(_ row: inout Row)
 }
@@ -86,6 +88,14 @@ struct FourRows<Row: PanelRow>: AccumulatorRows {
   }
 
   @inline(__always)
+  func put(to target: TileTarget, stride: Int) {
+    target.put(first, 0)
+    target.put(second, stride)
+    target.put(third, 2 &* stride)
+    target.put(fourth, 3 &* stride)
+  }
+
+  @inline(__always)
   mutating func add(_ other: Self) {
     first.add(other.first)
     second.add(other.second)
@@ -155,6 +165,12 @@ struct EightRows<Row: PanelRow>: AccumulatorRows {
   func forEachRow(_ body: (_ index: Int, _ row: Row) -> Void) {
     upper.forEachRow(body)
     lower.forEachRow { body(4 &+ $0, $1) }
+  }
+
+  @inline(__always)
+  func put(to target: TileTarget, stride: Int) {
+    upper.put(to: target, stride: stride)
+    lower.put(to: target.moved(4 &* stride), stride: stride)
   }
 
   @inline(__always)

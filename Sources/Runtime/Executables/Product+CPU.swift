@@ -129,9 +129,9 @@ struct ProductKernel: Kernel {
     // Only sizes count here; nothing is read through these pointers.
     var number: Float = 0
     return withUnsafeMutablePointer(to: &number) { pointer in
-      let matrix = StridedMatrix(base: pointer, rowStride: 0, columnStride: 0)
+      let matrix = StridedMatrix(base: pointer, rowStride: 0, columnStride: leftStrides.column)
       let problem = ProductProblem(
-        left: matrix, right: matrix, panels: packed == nil ? nil : UnsafePointer(pointer), target: pointer,
+        left: matrix, right: matrix, panels: packed?.panels, evenPanels: packed?.evenPanels, target: pointer,
         targetStride: columns, rows: rows, columns: columns, depth: depth)
       return InstructionSet.current.productScratchBytes(problem, count: offsets.count, threads: threads) * threads
     }
@@ -182,8 +182,8 @@ struct ProductKernel: Kernel {
         return ProductProblem(
           left: StridedMatrix(base: left, rowStride: leftStrides.row, columnStride: leftStrides.column),
           right: StridedMatrix(base: right, rowStride: rightStrides.row, columnStride: rightStrides.column),
-          panels: packed?.panels, target: target + offset[offset.count - 1], targetStride: columns, rows: rows,
-          columns: columns, depth: depth, instructions: instructions,
+          panels: packed?.panels, evenPanels: packed?.evenPanels, target: target + offset[offset.count - 1],
+          targetStride: columns, rows: rows, columns: columns, depth: depth, instructions: instructions,
           operands: UnsafeBufferPointer(rebasing: operands[(index * operandCount)..<((index + 1) * operandCount)]))
       }
       workers.kernels.multiply(problems, on: workers.pool)

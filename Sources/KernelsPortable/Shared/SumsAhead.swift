@@ -1,0 +1,99 @@
+/// What a tile does besides its sums, every ``Ahead/steps`` steps of them.
+protocol Alongside {
+  mutating func bring()
+}
+
+/// Lines of a matrix that are asked for, or of two whose sum is written.
+struct Summands {
+  var first: UnsafeRawPointer
+  var second: UnsafeRawPointer?
+  /// 1, or −1 for a difference.
+  var sign: Float = 1
+  var target: UnsafeMutableRawPointer
+}
+
+/// Makes the sums of matrices that the next tiles read, while a tile is computed: what waits for memory then costs little,
+/// and additions have units of their own.
+struct SumsAhead: Alongside {
+  static var lineBytes: Int { 64 }
+
+  var left: Summands
+  var leftRows: Int
+  /// Bytes from row to row, and to the row that will be summed a strip later.
+  var leftStride: Int
+  var leftDistance: Int
+  var leftTargetStride: Int
+
+  var panel: Summands
+  var panelLines: Int
+  var remainingLines: Int
+  /// Bytes to what will be summed a strip later.
+  var panelDistance: Int
+
+  @inline(__always)
+  mutating func bring() {
+    bringLeft()
+    bringPanel()
+  }
+
+  @inline(__always)
+  private mutating func bringLeft() {
+    var first = left.first
+    if var second = left.second {
+      let sign = Lanes(repeating: left.sign)
+      var target = left.target
+      for _ in 0..<leftRows {
+        prefetch(first + leftDistance)
+        prefetch(second + leftDistance)
+        Self.add(first, second, sign, to: target)
+        first += leftStride
+        second += leftStride
+        target += leftTargetStride
+      }
+      left.second = left.second.map { $0 + Self.lineBytes }
+      left.target += Self.lineBytes
+    } else {
+      for _ in 0..<leftRows {
+        prefetch(first)
+        first += leftStride
+      }
+    }
+    left.first += Self.lineBytes
+  }
+
+  @inline(__always)
+  private mutating func bringPanel() {
+    let lines = Swift.min(panelLines, remainingLines)
+    remainingLines &-= lines
+    if var second = panel.second {
+      let sign = Lanes(repeating: panel.sign)
+      for _ in 0..<lines {
+        prefetch(panel.first + panelDistance)
+        prefetch(second + panelDistance)
+        Self.add(panel.first, second, sign, to: panel.target)
+        panel.first += Self.lineBytes
+        second += Self.lineBytes
+        panel.target += Self.lineBytes
+      }
+      panel.second = second
+    } else {
+      for _ in 0..<lines {
+        prefetch(panel.first)
+        panel.first += Self.lineBytes
+      }
+    }
+  }
+
+  @inline(__always)
+  private static func add(
+    _ first: UnsafeRawPointer, _ second: UnsafeRawPointer, _ sign: Lanes, to target: UnsafeMutableRawPointer
+  ) {
+    var offset = 0
+    while offset < lineBytes {
+      let sum = multiplyAdd(
+        (second + offset).loadUnaligned(as: Lanes.self), sign, (first + offset).loadUnaligned(as: Lanes.self))
+      target.storeBytes(of: sum, toByteOffset: offset, as: Lanes.self)
+      offset &+= MemoryLayout<Lanes>.size
+    }
+  }
+}

@@ -1,0 +1,201 @@
+import Foundation
+import KernelInterface
+import Kernels
+import Testing
+
+/// Products by Strassen's algorithm: as near to sums in 64 bits as others, whatever else is in the matrices.
+@Suite struct StrassenTests {
+  private static let sets = InstructionSet.allCases.filter(\.isAvailable)
+
+  /// A product of packed numbers, `rows × depth` by `depth × columns`.
+  private struct Product {
+    let rows: Int
+    let columns: Int
+    let depth: Int
+    var left: [Float]
+    var right: [Float]
+
+    init(_ rows: Int, _ columns: Int, _ depth: Int) {
+      (self.rows, self.columns, self.depth) = (rows, columns, depth)
+      left = MatrixProductKernelTests.numbers(rows * depth, seed: 1)
+      right = MatrixProductKernelTests.numbers(depth * columns, seed: 2)
+    }
+
+    /// - Parameter isPlain: Whether nothing says how large the columns are, which rules Strassen's algorithm out.
+    func result(on set: InstructionSet, threads: Int = 2, isPlain: Bool = false) -> [Float] {
+      let pool = WorkerPool(workerCount: threads)
+      var result = [Float](repeating: -77, count: rows * columns)
+      left.withUnsafeBufferPointer { left in
+        right.withUnsafeBufferPointer { right in
+          result.withUnsafeMutableBufferPointer { result in
+            guard let a = left.baseAddress, let b = right.baseAddress, let target = result.baseAddress else { return }
+            let factor = StridedMatrix(base: b, rowStride: columns, columnStride: 1)
+            let packed = PackedMatrix(factor, depth: depth, columns: columns, instructionSet: set, on: pool)
+            set.multiply(
+              [
+                ProductProblem(
+                  left: StridedMatrix(base: a, rowStride: depth, columnStride: 1), right: factor, panels: packed.panels,
+                  evenPanels: isPlain ? nil : packed.evenPanels, target: target, targetStride: columns, rows: rows,
+                  columns: columns, depth: depth)
+              ], on: pool)
+          }
+        }
+      }
+      return result
+    }
+
+    /// The largest error of a row, over what the magnitudes of the row and of the columns allow for.
+    func relativeError(_ result: [Float], row: Int) -> Double {
+      left.withUnsafeBufferPointer { left in
+        right.withUnsafeBufferPointer { right in
+          var worst = 0.0
+          for column in 0..<columns {
+            var sum = 0.0
+            var largest: Float = 0
+            var peak: Float = 0
+            for step in 0..<depth {
+              let (a, b) = (left[row * depth + step], right[step * columns + column])
+              sum += Double(a) * Double(b)
+              largest = max(largest, a.magnitude)
+              peak = max(peak, b.magnitude)
+            }
+            let error = abs(Double(result[row * columns + column]) - sum)
+            // Not a number is no small error.
+            guard !error.isNaN else { return .infinity }
+            if error > 0 { worst = max(worst, error / (Double(largest * peak) * Double(depth).squareRoot())) }
+          }
+          return worst
+        }
+      }
+    }
+  }
+
+  /// Few roundings of the largest terms.
+  private static let tolerance = 2e-6
+
+  /// Sizes that leave nothing, and rows, columns and steps, to be added up as usual, on every instruction set.
+  @Test(arguments: [(64, 192, 256), (75, 203, 277), (133, 300, 290), (70, 100, 1062)])
+  func resultsAreAsExactAsSums(_ sizes: (Int, Int, Int)) {
+    let product = Product(sizes.0, sizes.1, sizes.2)
+    for set in Self.sets {
+      let result = product.result(on: set)
+      #expect(result != product.result(on: set, isPlain: true), "Strassen's algorithm was not tried")
+      for row in [0, sizes.0 / 2, sizes.0 - 1] {
+        #expect(product.relativeError(result, row: row) < Self.tolerance, "\(set), row \(row)")
+      }
+    }
+  }
+
+  @Test func smallProductsAreSums() {
+    for (rows, columns, depth) in [(16, 200, 256), (64, 20, 256), (64, 200, 100)] {
+      let product = Product(rows, columns, depth)
+      for set in Self.sets { #expect(product.result(on: set) == product.result(on: set, isPlain: true)) }
+    }
+  }
+
+  @Test func threadsDoNotChangeResults() {
+    let product = Product(133, 300, 290)
+    for set in Self.sets {
+      let result = product.result(on: set, threads: 1)
+      for threads in [2, 3] { #expect(product.result(on: set, threads: threads) == result) }
+    }
+  }
+
+  /// What a row holds stays in that row.
+  @Test func otherRowsAreAsExactAsEver() {
+    var product = Product(80, 192, 256)
+    let values: [Int: Float] = [0: .nan, 17: .infinity, 18: -.infinity, 37: 1e20, 79: 3e38]
+    for (row, value) in values { product.left[row * 256 + 200] = value }
+    for set in Self.sets {
+      let result = product.result(on: set)
+      let plain = product.result(on: set, isPlain: true)
+      for index in result.indices {
+        let (found, expected) = (result[index], plain[index])
+        if values[index / 192] != nil {
+          #expect(found.bitPattern == expected.bitPattern || found.isNaN && expected.isNaN)
+        } else if !(abs(found - expected) < 1e-4) {
+          Issue.record("\(set): element \(index) is \(found), not \(expected)")
+        }
+      }
+    }
+  }
+
+  /// Large numbers in a few columns of the left matrix that meet small ones of the right: nothing of the others is lost.
+  @Test func fewLargeNumbersDoNotDrownTheOthers() {
+    var product = Product(64, 192, 256)
+    for step in [3, 77] {
+      for row in 0..<64 { product.left[row * 256 + step] *= 1000 }
+      for column in 0..<192 { product.right[step * 192 + column] /= 1000 }
+    }
+    for set in Self.sets { #expect(product.result(on: set) == product.result(on: set, isPlain: true)) }
+  }
+
+  @Test func rowsOfZerosGiveZeros() {
+    var product = Product(64, 192, 256)
+    for row in [2, 50] {
+      for step in 0..<256 { product.left[row * 256 + step] = 0 }
+    }
+    for set in Self.sets {
+      let result = product.result(on: set)
+      for row in [2, 50] { #expect(result[(row * 192)..<((row + 1) * 192)].allSatisfy { $0 == 0 }) }
+    }
+  }
+
+  /// Rows from 10⁻⁸ to 10⁸, each as exact as it is alone.
+  @Test func smallRowsDoNotSufferFromLargeOnes() {
+    var product = Product(64, 192, 256)
+    for row in 0..<64 {
+      let scale = Float(exponent10: row % 17 - 8)
+      for step in 0..<256 { product.left[row * 256 + step] *= scale }
+    }
+    for set in Self.sets {
+      let result = product.result(on: set)
+      for row in stride(from: 0, to: 64, by: 9) {
+        #expect(product.relativeError(result, row: row) < Self.tolerance, "\(set), row \(row)")
+      }
+    }
+  }
+
+  /// A column that differs from the others as no sum bears.
+  @Test(arguments: [0, 191], [Float.nan, 1e30, 0])
+  func columnsKeepToThemselves(_ column: Int, _ value: Float) {
+    var product = Product(64, 192, 256)
+    for step in 0..<256 { product.right[step * 192 + column] = value }
+    for set in Self.sets {
+      let result = product.result(on: set)
+      let plain = product.result(on: set, isPlain: true)
+      for index in result.indices {
+        let (found, expected) = (result[index], plain[index])
+        let isRight =
+          index % 192 == column ? found == expected || found.isNaN && expected.isNaN : abs(found - expected) < 1e-4
+        if !isRight { Issue.record("\(set): element \(index) is \(found), not \(expected)") }
+      }
+    }
+  }
+
+  /// A panel with such a column is uneven with its neighbour, and no others are.
+  @Test(arguments: [Float.infinity, .nan, 1e16, 0, 1e-3])
+  func packingFindsUnevenPanels(_ value: Float) {
+    let pool = WorkerPool(workerCount: 2)
+    for set in Self.sets {
+      let width = 2 * set.kernels.products.panelColumns
+      let columns = 3 * width + 5
+      var right = MatrixProductKernelTests.numbers(256 * columns, seed: 2)
+      for step in 0..<256 { right[step * columns + width + 3] = value }
+      right.withUnsafeBufferPointer { right in
+        guard let base = right.baseAddress else { return }
+        let packed = PackedMatrix(
+          StridedMatrix(base: base, rowStride: columns, columnStride: 1), depth: 256, columns: columns,
+          instructionSet: set, on: pool)
+        #expect((0..<3).map { packed.evenPanels[$0] } == [true, false, true])
+      }
+    }
+  }
+}
+
+extension Float {
+  /// The nearest number to a power of ten.
+  fileprivate init(exponent10 exponent: Int) {
+    self = Float(pow(10, Double(exponent)))
+  }
+}
