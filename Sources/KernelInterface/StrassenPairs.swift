@@ -5,7 +5,7 @@
 package enum StrassenPairs {
   /// The least that pays: pairs of tiles, and steps of half a part.
   private static let leastRowPairs = 4
-  private static let leastHalfDepth = 128
+  private static let leastHalfDepth = 192
   private static let longestPart = 1024
 
   /// Whether halves are large enough that sums cost less than the multiplications they save.

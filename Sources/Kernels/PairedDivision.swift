@@ -13,7 +13,7 @@ struct PairedDivision: Sendable {
 
   /// Pairs of an item: sums of panels are made once for all its rows, sums of rows once for all its panels, and what it reads
   /// over and over stays in the second-level cache.
-  private static let rowPairs = 16
+  private static let rowPairs = 32
   private static let panelPairs = 4
   private static let leastRowPairs = 4
   private static let itemsPerThread = 4

@@ -110,7 +110,7 @@ import Testing
     return result
   }
 
-  @Test(arguments: [(5, 7, 3), (8, 48, 16), (30, 300, 20), (9, 50, 1500), (75, 203, 277)])
+  @Test(arguments: [(5, 7, 3), (8, 48, 16), (30, 300, 20), (9, 50, 1500), (75, 203, 405)])
   func whatFollowsAProductIsDoneOnceForEveryElement(_ sizes: (Int, Int, Int)) {
     let test = Case(rows: sizes.0, columns: sizes.1, depth: sizes.2)
     let left = Self.numbers(test.rows * test.depth, seed: 3)

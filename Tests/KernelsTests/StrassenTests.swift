@@ -74,7 +74,7 @@ import Testing
   private static let tolerance = 2e-6
 
   /// Sizes that leave nothing, and rows, columns and steps, to be added up as usual, on every instruction set.
-  @Test(arguments: [(64, 192, 256), (75, 203, 277), (133, 300, 290), (70, 100, 1062)])
+  @Test(arguments: [(64, 192, 384), (75, 203, 405), (133, 300, 418), (70, 100, 1062)])
   func resultsAreAsExactAsSums(_ sizes: (Int, Int, Int)) {
     let product = Product(sizes.0, sizes.1, sizes.2)
     for set in Self.sets {
@@ -87,31 +87,32 @@ import Testing
   }
 
   @Test func smallProductsAreSums() {
-    for (rows, columns, depth) in [(16, 200, 256), (64, 20, 256), (64, 200, 100)] {
+    for (rows, columns, depth) in [(16, 200, 384), (64, 20, 384), (64, 200, 100)] {
       let product = Product(rows, columns, depth)
       for set in Self.sets { #expect(product.result(on: set) == product.result(on: set, isPlain: true)) }
     }
   }
 
   @Test func threadsDoNotChangeResults() {
-    let product = Product(133, 300, 290)
+    let product = Product(133, 300, 418)
     for set in Self.sets {
       let result = product.result(on: set, threads: 1)
       for threads in [2, 3] { #expect(product.result(on: set, threads: threads) == result) }
     }
   }
 
-  /// What a row holds stays in that row.
-  @Test func otherRowsAreAsExactAsEver() {
-    var product = Product(80, 192, 256)
+  /// What a row holds stays in that row, in whichever part of the depth it is found.
+  @Test(arguments: [(192, 384, 200), (100, 1062, 900)])
+  func otherRowsAreAsExactAsEver(_ columns: Int, _ depth: Int, _ step: Int) {
+    var product = Product(80, columns, depth)
     let values: [Int: Float] = [0: .nan, 17: .infinity, 18: -.infinity, 37: 1e20, 79: 3e38]
-    for (row, value) in values { product.left[row * 256 + 200] = value }
+    for (row, value) in values { product.left[row * depth + step] = value }
     for set in Self.sets {
       let result = product.result(on: set)
       let plain = product.result(on: set, isPlain: true)
       for index in result.indices {
         let (found, expected) = (result[index], plain[index])
-        if values[index / 192] != nil {
+        if values[index / columns] != nil {
           #expect(found.bitPattern == expected.bitPattern || found.isNaN && expected.isNaN)
         } else if !(abs(found - expected) < 1e-4) {
           Issue.record("\(set): element \(index) is \(found), not \(expected)")
@@ -122,18 +123,18 @@ import Testing
 
   /// Large numbers in a few columns of the left matrix that meet small ones of the right: nothing of the others is lost.
   @Test func fewLargeNumbersDoNotDrownTheOthers() {
-    var product = Product(64, 192, 256)
+    var product = Product(64, 192, 384)
     for step in [3, 77] {
-      for row in 0..<64 { product.left[row * 256 + step] *= 1000 }
+      for row in 0..<64 { product.left[row * 384 + step] *= 1000 }
       for column in 0..<192 { product.right[step * 192 + column] /= 1000 }
     }
     for set in Self.sets { #expect(product.result(on: set) == product.result(on: set, isPlain: true)) }
   }
 
   @Test func rowsOfZerosGiveZeros() {
-    var product = Product(64, 192, 256)
+    var product = Product(64, 192, 384)
     for row in [2, 50] {
-      for step in 0..<256 { product.left[row * 256 + step] = 0 }
+      for step in 0..<384 { product.left[row * 384 + step] = 0 }
     }
     for set in Self.sets {
       let result = product.result(on: set)
@@ -143,10 +144,10 @@ import Testing
 
   /// Rows from 10⁻⁸ to 10⁸, each as exact as it is alone.
   @Test func smallRowsDoNotSufferFromLargeOnes() {
-    var product = Product(64, 192, 256)
+    var product = Product(64, 192, 384)
     for row in 0..<64 {
       let scale = Float(exponent10: row % 17 - 8)
-      for step in 0..<256 { product.left[row * 256 + step] *= scale }
+      for step in 0..<384 { product.left[row * 384 + step] *= scale }
     }
     for set in Self.sets {
       let result = product.result(on: set)
@@ -159,8 +160,8 @@ import Testing
   /// A column that differs from the others as no sum bears.
   @Test(arguments: [0, 191], [Float.nan, 1e30, 0])
   func columnsKeepToThemselves(_ column: Int, _ value: Float) {
-    var product = Product(64, 192, 256)
-    for step in 0..<256 { product.right[step * 192 + column] = value }
+    var product = Product(64, 192, 384)
+    for step in 0..<384 { product.right[step * 192 + column] = value }
     for set in Self.sets {
       let result = product.result(on: set)
       let plain = product.result(on: set, isPlain: true)
@@ -180,12 +181,12 @@ import Testing
     for set in Self.sets {
       let width = 2 * set.kernels.products.panelColumns
       let columns = 3 * width + 5
-      var right = MatrixProductKernelTests.numbers(256 * columns, seed: 2)
-      for step in 0..<256 { right[step * columns + width + 3] = value }
+      var right = MatrixProductKernelTests.numbers(384 * columns, seed: 2)
+      for step in 0..<384 { right[step * columns + width + 3] = value }
       right.withUnsafeBufferPointer { right in
         guard let base = right.baseAddress else { return }
         let packed = PackedMatrix(
-          StridedMatrix(base: base, rowStride: columns, columnStride: 1), depth: 256, columns: columns,
+          StridedMatrix(base: base, rowStride: columns, columnStride: 1), depth: 384, columns: columns,
           instructionSet: set, on: pool)
         #expect((0..<3).map { packed.evenPanels[$0] } == [true, false, true])
       }

@@ -3,7 +3,7 @@ import KernelInterface
 /// Products of matrices, in tiles of the result that stay in registers while they add up.
 ///
 /// The right matrix is packed into panels a few vectors wide, so that a step of a tile reads neighbouring numbers; the left one is
-/// read where it is. Every element is the sum of its products in one order, whatever the division of work.
+/// read where it is. Every element is computed in one way, whatever the division of work.
 enum MatrixProduct {
   static var panelColumns: Int { 3 &* Lanes.scalarCount }
 
@@ -46,27 +46,16 @@ enum MatrixProduct {
     guard item.isPaired, let evenPanels = problem.evenPanels else {
       return multiplyPlainly(problem, item, scratch: scratch)
     }
-    let (height, width) = (2 &* StrassenBlock.tileRows, 2 &* panelColumns)
+    let width = 2 &* panelColumns
     let isEven = evenPanels + item.firstColumn / width
-    withUnsafeTemporaryAllocation(of: Bool.self, capacity: item.rowCount / height &+ 1) { evenStrips in
-      for pair in 0..<(item.rowCount / height) {
-        evenStrips.initializeElement(
-          at: pair, to: EvenNumbers.inStrips(problem, firstRow: item.firstRow &+ pair &* height))
-      }
-      forEachRun(item.columnCount, width, { isEven[$0] }) { columns, hasEvenColumns in
-        var part = item
-        part.firstColumn &+= columns.lowerBound
-        part.columnCount = columns.count
-        guard hasEvenColumns else { return multiplyPlainly(problem, part, scratch: scratch) }
-        forEachRun(item.rowCount, height, { evenStrips[$0] }) { rows, hasEvenRows in
-          part.firstRow = item.firstRow &+ rows.lowerBound
-          part.rowCount = rows.count
-          if hasEvenRows {
-            multiplyPaired(problem, part, scratch: scratch)
-          } else {
-            multiplyPlainly(problem, part, scratch: scratch)
-          }
-        }
+    forEachRun(item.columnCount, width, { isEven[$0] }) { columns, isEven in
+      var part = item
+      part.firstColumn &+= columns.lowerBound
+      part.columnCount = columns.count
+      if isEven {
+        multiplyPaired(problem, part, scratch: scratch)
+      } else {
+        multiplyPlainly(problem, part, scratch: scratch)
       }
     }
   }
@@ -85,25 +74,34 @@ enum MatrixProduct {
     }
   }
 
-  /// Computes even pairs by Strassen's algorithm, and what its halves leave of the depth as usual.
+  /// Computes even pairs by Strassen's algorithm, and what is uneven or left over as usual.
   private static func multiplyPaired(_ problem: ProductProblem, _ item: ProductItem, scratch: UnsafeMutableRawPointer) {
     let tile = scratch + ElementwiseStrip.scratchBytes
     let block = StrassenBlock(problem, item, scratch: tile + 4 &* tileNumbers)
-    block.multiply()
-    let depth = 2 &* block.depth &* StrassenPairs.parts(problem.depth)
-    let rest = Block(
-      problem, item, column: item.firstColumn, columns: item.columnCount, step: depth, depth: problem.depth &- depth,
-      tile: tile.assumingMemoryBound(to: Float.self))
-    var row = 0
-    while row < item.rowCount {
-      let rows = ProductTile<ThreeVectors>.rows
-      let next = Swift.min(rows, item.rowCount &- rows &- row)
-      bringOperands(problem, item.firstRow &+ row &+ rows, next, item.firstColumn, item.columnCount)
-      if rest.depth > 0 { rest.multiply(row: row, rows: rows, of: item.rowCount) }
-      if problem.instructions.count > 0 {
-        finish(problem, item.firstRow &+ row, rows, item.firstColumn, item.columnCount, scratch)
+    withUnsafeTemporaryAllocation(of: Bool.self, capacity: block.strips &+ 1) { evenStrips in
+      evenStrips.initialize(repeating: true)
+      block.multiply(evenStrips)
+      let depth = 2 &* block.depth &* StrassenPairs.parts(problem.depth)
+      let rest = Block(
+        problem, item, column: item.firstColumn, columns: item.columnCount, step: depth, depth: problem.depth &- depth,
+        tile: tile.assumingMemoryBound(to: Float.self))
+      let rows = StrassenBlock.tileRows
+      forEachRun(item.rowCount, 2 &* rows, { evenStrips[$0] }) { range, isEven in
+        guard isEven else {
+          var part = item
+          part.firstRow &+= range.lowerBound
+          part.rowCount = range.count
+          return multiplyPlainly(problem, part, scratch: scratch)
+        }
+        for row in stride(from: range.lowerBound, to: range.upperBound, by: rows) {
+          let next = Swift.min(rows, item.rowCount &- rows &- row)
+          bringOperands(problem, item.firstRow &+ row &+ rows, next, item.firstColumn, item.columnCount)
+          if rest.depth > 0 { rest.multiply(row: row, rows: rows, of: item.rowCount) }
+          if problem.instructions.count > 0 {
+            finish(problem, item.firstRow &+ row, rows, item.firstColumn, item.columnCount, scratch)
+          }
+        }
       }
-      row &+= rows
     }
   }
 

@@ -48,19 +48,21 @@ struct StrassenBlock {
   }
 
   private static let formulaCount = 7
+  /// The first formulas, between them, add up all quarters of the left matrix, and measure it as they do.
+  private static let measuringCount = 2
 
-  /// M2, M1, M3, M4, M6, M7, M5: the first and the last read panels as they are.
+  /// M2, M5, M1, M3, M4, M6, M7: the first two read panels as they are.
   @inline(__always)
   private static func formula(_ index: Int) -> Formula {
     switch index {
     case 0: Formula(left: Factor(first: .q21, plus: .q22), right: Factor(first: .q11), to: .q21, takenFrom: .q22)
-    case 1:
+    case 1: Formula(left: Factor(first: .q11, plus: .q12), right: Factor(first: .q22), to: .q12, takenFrom: .q11)
+    case 2:
       Formula(left: Factor(first: .q11, plus: .q22), right: Factor(first: .q11, plus: .q22), to: .q11, andTo: .q22)
-    case 2: Formula(left: Factor(first: .q11), right: Factor(first: .q12, minus: .q22), to: .q12, andTo: .q22)
-    case 3: Formula(left: Factor(first: .q22), right: Factor(first: .q21, minus: .q11), to: .q11, andTo: .q21)
-    case 4: Formula(left: Factor(first: .q21, minus: .q11), right: Factor(first: .q11, plus: .q12), to: .q22)
-    case 5: Formula(left: Factor(first: .q12, minus: .q22), right: Factor(first: .q21, plus: .q22), to: .q11)
-    default: Formula(left: Factor(first: .q11, plus: .q12), right: Factor(first: .q22), to: .q12, takenFrom: .q11)
+    case 3: Formula(left: Factor(first: .q11), right: Factor(first: .q12, minus: .q22), to: .q12, andTo: .q22)
+    case 4: Formula(left: Factor(first: .q22), right: Factor(first: .q21, minus: .q11), to: .q11, andTo: .q21)
+    case 5: Formula(left: Factor(first: .q21, minus: .q11), right: Factor(first: .q11, plus: .q12), to: .q22)
+    default: Formula(left: Factor(first: .q12, minus: .q22), right: Factor(first: .q21, plus: .q22), to: .q11)
     }
   }
 
@@ -76,12 +78,14 @@ struct StrassenBlock {
   private let leftSums: UnsafeMutablePointer<Float>
   /// Two halves of sums of panels, in turn.
   private let panelSums: UnsafeMutablePointer<Float>
+  /// Of each row, the largest magnitudes in each lane.
+  private let peaks: UnsafeMutablePointer<WordLanes>
 
   static func scratchBytes(_ problem: ProductProblem, _ item: ProductItem) -> Int {
     let depth = StrassenPairs.halfDepth(problem.depth)
     let panels = item.columnCount / (2 &* MatrixProduct.panelColumns)
     let sums = 2 &* depth &* (tileRows &+ panels &* MatrixProduct.panelColumns)
-    return sums &* MemoryLayout<Float>.size
+    return sums &* MemoryLayout<Float>.size &+ item.rowCount &* MemoryLayout<WordLanes>.size
   }
 
   init(_ problem: ProductProblem, _ item: ProductItem, scratch: UnsafeMutableRawPointer) {
@@ -92,23 +96,66 @@ struct StrassenBlock {
     depth = StrassenPairs.halfDepth(problem.depth)
     leftSums = scratch.assumingMemoryBound(to: Float.self)
     panelSums = leftSums + 2 &* Self.tileRows &* depth
+    let end = UnsafeMutableRawPointer(panelSums + 2 &* panels &* depth &* MatrixProduct.panelColumns)
+    peaks = end.assumingMemoryBound(to: WordLanes.self)
+  }
+
+  /// Where the computation is: a formula in a part of the depth, and which places of sums are its own.
+  private struct Position {
+    var part = 0
+    var index = 0
+    var leftPlace = 0
+    var panelPlace = 0
+
+    var formula: Formula { StrassenBlock.formula(index) }
+    var measures: Bool { index < StrassenBlock.measuringCount }
+
+    func next(of parts: Int) -> Position? {
+      var next = self
+      next.index &+= 1
+      next.panelPlace ^= 1
+      if next.index == StrassenBlock.formulaCount {
+        next.index = 0
+        next.part &+= 1
+      }
+      return next.part < parts ? next : nil
+    }
   }
 
   /// Computes the product over all whole parts of the depth.
-  func multiply() {
-    let parts = StrassenPairs.parts(problem.depth)
-    var touched = 0
-    var slot = 0
-    for part in 0..<parts {
-      for index in 0..<Self.formulaCount {
-        let formula = Self.formula(index)
-        let isLast = index &+ 1 == Self.formulaCount
-        let next = isLast && part &+ 1 == parts ? nil : Self.formula(isLast ? 0 : index &+ 1)
-        multiply(
-          formula, part: part, slot: slot, next: next, nextPart: isLast ? part &+ 1 : part, touched: touched,
-          isFirst: part == 0 && index == 0)
-        touched |= formula.quarters
-        slot ^= 1
+  ///
+  /// - Parameter isEven: True for every pair of strips; afterwards false where rows turned out to be uneven, whose results are to be
+  ///   passed over.
+  func multiply(_ isEven: UnsafeMutableBufferPointer<Bool>) {
+    for row in 0..<(2 &* strips &* Self.tileRows) { peaks[row] = WordLanes(repeating: 0) }
+    withUnsafeTemporaryAllocation(of: Int.self, capacity: strips &+ 1) { places in
+      for strip in 0..<strips { places.initializeElement(at: strip, to: strip) }
+      var count = strips
+      var touched = 0
+      var current: Position? = Position()
+      prepare(Position(), strip: 0)
+      while var position = current {
+        if position.index == Self.measuringCount {
+          let first = places[0]
+          var kept = 0
+          for place in 0..<count {
+            let strip = places[place]
+            if EvenNumbers.inStrips(peaks + 2 &* strip &* Self.tileRows) {
+              places[kept] = strip
+              kept &+= 1
+            } else {
+              isEven[strip] = false
+            }
+          }
+          count = kept
+          guard count > 0 else { return }
+          if places[0] != first { prepare(position, strip: places[0]) }
+        }
+        let next = position.next(of: StrassenPairs.parts(problem.depth))
+        multiply(&position, UnsafeBufferPointer(rebasing: places[..<count]), next: next, touched: touched)
+        touched |= position.formula.quarters
+        current = next
+        current?.leftPlace = position.leftPlace
       }
     }
   }
@@ -126,8 +173,8 @@ struct StrassenBlock {
         &+ (2 &* part &+ quarter.row) &* depth &* MatrixProduct.panelColumns)
   }
 
-  private func panelSums(slot: Int, panel: Int) -> UnsafeMutablePointer<Float> {
-    panelSums + (slot &* panels &+ panel) &* (depth &* MatrixProduct.panelColumns)
+  private func panelSums(place: Int, panel: Int) -> UnsafeMutablePointer<Float> {
+    panelSums + (place &* panels &+ panel) &* (depth &* MatrixProduct.panelColumns)
   }
 
   private func target(_ quarter: Quarter, strip: Int, panel: Int) -> UnsafeMutablePointer<Float> {
@@ -136,70 +183,73 @@ struct StrassenBlock {
         &+ item.firstColumn &+ (2 &* panel &+ quarter.column) &* MatrixProduct.panelColumns)
   }
 
-  private func summands(_ factor: Factor, part: Int, strip: Int, slot: Int) -> Summands {
-    Summands(
-      first: UnsafeRawPointer(leftBase(factor.first, part: part, strip: strip)),
-      second: factor.second.map { UnsafeRawPointer(leftBase($0, part: part, strip: strip)) }, sign: factor.sign,
-      target: UnsafeMutableRawPointer(leftSums + slot &* Self.tileRows &* depth))
+  /// What makes the sums of rows that a strip of a formula reads, or asks for its rows where they are read as they are.
+  private func sumsAhead(_ position: Position, strip: Int, rows: Range<Int>) -> SumsAhead {
+    let factor = position.formula.left
+    let first = rows.lowerBound
+    func place(_ quarter: Quarter) -> UnsafeRawPointer {
+      UnsafeRawPointer(leftBase(quarter, part: position.part, strip: strip) + first &* problem.left.rowStride)
+    }
+    let sums = leftSums + (position.leftPlace &* Self.tileRows &+ first) &* depth
+    let size = MemoryLayout<Float>.size
+    return SumsAhead(
+      left: Summands(
+        first: place(factor.first), second: factor.second.map(place), sign: factor.sign,
+        target: UnsafeMutableRawPointer(sums)),
+      leftRows: rows.count, leftStride: size &* problem.left.rowStride,
+      leftDistance: size &* 2 &* Self.tileRows &* problem.left.rowStride, leftTargetStride: size &* depth,
+      peaks: position.measures ? peaks + ((2 &* strip &+ factor.first.row) &* Self.tileRows &+ first) : nil)
   }
 
+  /// Makes the sums that a strip reads which no tile comes before.
+  private func prepare(_ position: Position, strip: Int) {
+    var ahead = sumsAhead(position, strip: strip, rows: 0..<Self.tileRows)
+    for _ in 0..<(depth / Ahead.steps) { ahead.bring() }
+  }
+
+  /// Computes one formula for some strips, and makes what the first strip of the next one reads.
   private func multiply(
-    _ formula: Formula, part: Int, slot: Int, next: Formula?, nextPart: Int, touched: Int, isFirst: Bool
+    _ position: inout Position, _ strips: UnsafeBufferPointer<Int>, next: Position?, touched: Int
   ) {
+    let formula = position.formula
     let rows = Self.tileRows
     let width = MatrixProduct.panelColumns
-    let lineCount = depth &* width / 16
     let steps = depth / Ahead.steps
-    let linesPerStep = (width &+ strips &- 1) / strips
+    let linesPerStep = (width &+ strips.count &- 1) / strips.count
+    let linesPerTile = linesPerStep &* steps
     let rowsPerPanel = (rows &+ panels &- 1) / panels
-    var ahead = SumsAhead(
-      left: Summands(first: UnsafeRawPointer(leftSums), target: UnsafeMutableRawPointer(leftSums)), leftRows: 0,
-      leftStride: 4 &* problem.left.rowStride, leftDistance: 8 &* rows &* problem.left.rowStride,
-      leftTargetStride: 4 &* depth,
-      panel: Summands(first: UnsafeRawPointer(leftSums), target: UnsafeMutableRawPointer(leftSums)),
-      panelLines: linesPerStep,
-      remainingLines: 0, panelDistance: linesPerStep &* steps &* SumsAhead.lineBytes)
-    if isFirst {
-      ahead.left = summands(formula.left, part: part, strip: 0, slot: 0)
-      ahead.leftRows = rows
-      for _ in 0..<steps { ahead.bring() }
-    }
-    // The strips of all formulas take turns with the places of sums.
-    var place = slot &* strips & 1
-    for strip in 0..<strips {
+    for (index, strip) in strips.enumerated() {
       let isSum = formula.left.second != nil
       let source = Matrix(
         base: isSum
-          ? UnsafePointer(leftSums + place &* rows &* depth) : leftBase(formula.left.first, part: part, strip: strip),
+          ? UnsafePointer(leftSums + position.leftPlace &* rows &* depth)
+          : leftBase(formula.left.first, part: position.part, strip: strip),
         rowStride: isSum ? depth : problem.left.rowStride, columnStride: 1)
-      let (follower, followerPart, followerStrip) =
-        strip &+ 1 < strips ? (formula, part, strip &+ 1) : (next ?? formula, nextPart, 0)
-      let isOver = strip &+ 1 == strips && next == nil
-      place ^= 1
-      let leftAhead = summands(follower.left, part: isOver ? part : followerPart, strip: followerStrip, slot: place)
+      position.leftPlace ^= 1
+      let isLast = index &+ 1 == strips.count
+      var follower = isLast ? next : position
+      follower?.leftPlace = position.leftPlace
+      let line = index &* linesPerTile
       for panel in 0..<panels {
-        let firstRow = panel &* rowsPerPanel
-        ahead.leftRows = isOver ? 0 : Swift.max(0, Swift.min(rowsPerPanel, rows &- firstRow))
-        ahead.left = leftAhead
-        ahead.left.first += firstRow &* ahead.leftStride
-        ahead.left.second = leftAhead.second.map { $0 + firstRow &* ahead.leftStride }
-        ahead.left.target += firstRow &* ahead.leftTargetStride
-        let line = strip &* linesPerStep &* steps
-        ahead.remainingLines = Swift.max(0, Swift.min(linesPerStep &* steps, lineCount &- line))
+        let firstRow = Swift.min(panel &* rowsPerPanel, rows)
+        let range = firstRow..<(follower == nil ? firstRow : Swift.min(firstRow &+ rowsPerPanel, rows))
+        var ahead = sumsAhead(follower ?? position, strip: strips[isLast ? 0 : index &+ 1], rows: range)
         if let next {
-          let start = 16 &* line
-          let sums = panelSums(slot: slot ^ 1, panel: panel) + start
+          let factor = next.formula.right
+          func place(_ quarter: Quarter) -> UnsafeRawPointer {
+            UnsafeRawPointer(panelBase(quarter, part: next.part, panel: panel) + 16 &* line)
+          }
           ahead.panel = Summands(
-            first: UnsafeRawPointer(panelBase(next.right.first, part: nextPart, panel: panel) + start),
-            second: next.right.second.map { UnsafeRawPointer(panelBase($0, part: nextPart, panel: panel) + start) },
-            sign: next.right.sign, target: UnsafeMutableRawPointer(sums))
-        } else {
-          ahead.remainingLines = 0
+            first: place(factor.first), second: factor.second.map(place), sign: factor.sign,
+            target: UnsafeMutableRawPointer(panelSums(place: next.panelPlace, panel: panel) + 16 &* line))
+          ahead.panelLines = linesPerStep
+          ahead.remainingLines = Swift.max(0, Swift.min(linesPerTile, width &* steps &- line))
+          ahead.panelDistance = linesPerTile &* SumsAhead.lineBytes
         }
         let right =
           formula.right.second == nil
-          ? panelBase(formula.right.first, part: part, panel: panel)
-          : UnsafePointer(panelSums(slot: slot, panel: panel))
+          ? panelBase(formula.right.first, part: position.part, panel: panel)
+          : UnsafePointer(panelSums(place: position.panelPlace, panel: panel))
         ProductTile<ThreeVectors>.multiply(
           source, depth: depth, panel: right,
           to: TileTarget(

@@ -23,12 +23,16 @@ struct SumsAhead: Alongside {
   var leftStride: Int
   var leftDistance: Int
   var leftTargetStride: Int
+  /// Of each row, the largest magnitudes so far in each lane, where they are looked for (``EvenNumbers``).
+  var peaks: UnsafeMutablePointer<WordLanes>?
 
-  var panel: Summands
-  var panelLines: Int
-  var remainingLines: Int
+  /// Nil where no panel is brought.
+  var panel: Summands?
+  /// Lines in a step, and those that remain.
+  var panelLines = 0
+  var remainingLines = 0
   /// Bytes to what will be summed a strip later.
-  var panelDistance: Int
+  var panelDistance = 0
 
   @inline(__always)
   mutating func bring() {
@@ -42,10 +46,14 @@ struct SumsAhead: Alongside {
     if var second = left.second {
       let sign = Lanes(repeating: left.sign)
       var target = left.target
-      for _ in 0..<leftRows {
+      for row in 0..<leftRows {
         prefetch(first + leftDistance)
         prefetch(second + leftDistance)
         Self.add(first, second, sign, to: target)
+        if let peaks {
+          Self.measure(first, &peaks[row])
+          Self.measure(second, &peaks[row])
+        }
         first += leftStride
         second += leftStride
         target += leftTargetStride
@@ -63,6 +71,7 @@ struct SumsAhead: Alongside {
 
   @inline(__always)
   private mutating func bringPanel() {
+    guard var panel else { return }
     let lines = Swift.min(panelLines, remainingLines)
     remainingLines &-= lines
     if var second = panel.second {
@@ -82,6 +91,7 @@ struct SumsAhead: Alongside {
         panel.first += Self.lineBytes
       }
     }
+    self.panel = panel
   }
 
   @inline(__always)
@@ -93,6 +103,15 @@ struct SumsAhead: Alongside {
       let sum = multiplyAdd(
         (second + offset).loadUnaligned(as: Lanes.self), sign, (first + offset).loadUnaligned(as: Lanes.self))
       target.storeBytes(of: sum, toByteOffset: offset, as: Lanes.self)
+      offset &+= MemoryLayout<Lanes>.size
+    }
+  }
+
+  @inline(__always)
+  private static func measure(_ line: UnsafeRawPointer, _ peaks: inout WordLanes) {
+    var offset = 0
+    while offset < lineBytes {
+      EvenNumbers.raise(&peaks, line + offset)
       offset &+= MemoryLayout<Lanes>.size
     }
   }
