@@ -165,6 +165,10 @@ struct AttentionBuilder {
       return try op(Where(), kept, scores, number(-.infinity))
     case .hide: return try op(Where(), oriented(maskInput("c", .bool)), number(-1e9), scores)
     case .keepLowest: return try op(Where(), oriented(maskInput("c", .bool)), scores, lowest())
+    case .byArithmetic:
+      let kept = try oriented(maskInput("c", .bool))
+      let hidden = try op(Cast(to: element), op(Not(), kept))
+      return try op(Add(), op(Mul(), scores, op(Cast(to: element), kept)), op(Mul(), hidden, lowest()))
     case .keepThenAdd:
       let kept = try op(Where(), oriented(maskInput("c", .bool)), scores, lowest())
       return try op(Add(), kept, oriented(maskInput("m", element, perBatch: false)))

@@ -8,7 +8,7 @@ struct AttentionSpelling: CustomStringConvertible {
     case none, added, commutedAdd, addedTwice, subtracted, matrix, keep, hide, keepLowest, keepThenAdd, addThenKeep
     case keepThenPad, keepThenScale, scalar, clamped
     case causal, causalLowest, causalAdded, causalAndPadding, lowerRight, window, clipped, addedByOneSum
-    case chunked, everySecond, table
+    case chunked, everySecond, table, byArithmetic
   }
   enum Normalization: String, CaseIterable { case softmax, logarithm, logSumExp, quotient, reciprocal, unshifted }
   enum Columns: String, CaseIterable { case whole, sink, segments }

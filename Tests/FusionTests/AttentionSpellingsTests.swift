@@ -205,6 +205,62 @@ import Testing
     }
   }
 
+  /// Every input has symbols of its own; heads are folded into the batch, and the mask is put together with another.
+  @Test func batchesThatMeetFoldedAreOne() throws {
+    try expectDecisions(
+      FusionPipeline([pass]),
+      """
+      graph {
+        %0 = Parameter "q" : f32[a, 4, 6, 8]
+        %1 = Parameter "k" : f32[b, 4, 8, 5]
+        %2 = Parameter "v" : f32[b, 4, 5, 8]
+        %3 = Parameter "mask" : bool[c, 1, 6, 5]
+        %4 = Constant : i64[3] = [-1, 6, 8]
+        %5 = Reshape (%0, %4) : f32[4*a, 6, 8]
+        %6 = Constant : i64[3] = [-1, 8, 5]
+        %7 = Reshape (%1, %6) : f32[4*b, 8, 5]
+        %8 = MatMul (%5, %7)
+        %9 = Constant : i64[4] = [-1, 4, 6, 5]
+        %10 = Reshape (%8, %9)
+        %11 = Shape (%10)
+        %12 = Constant : bool[] = true
+        %13 = Expand (%12, %11)
+        %14 = And (%13, %3)
+        %15 = Constant : f32[] = -inf
+        %16 = Where (%14, %10, %15)
+        %17 = Softmax (%16)
+        %18 = MatMul (%17, %2)
+        return "y" %18
+      }
+      """, ["%17 fused"])
+  }
+
+  @Test func constantsThatAreAMaskTogether() throws {
+    for (added, decision) in [
+      ("[[0.0, -3.0e38], [0.0, 0.0]]", "fused"), ("[[0.0, -3.0e38], [0.0, 1.0]]", "declined scores-gated"),
+    ] {
+      var graph = try Graph(
+        parsing: """
+          graph {
+            %0 = Parameter "q" : f32[1, 3, 2, 4]
+            %1 = Parameter "k" : f32[1, 3, 4, 2]
+            %2 = Parameter "v" : f32[1, 3, 2, 4]
+            %3 = MatMul (%0, %1)
+            %4 = Constant : f32[2, 2] = [[1.0, 0.0], [1.0, 1.0]]
+            %5 = Mul (%3, %4)
+            %6 = Constant : f32[2, 2] = \(added)
+            %7 = Add (%5, %6)
+            %8 = Softmax (%7)
+            %9 = MatMul (%8, %2)
+            return "y" %9
+          }
+          """)
+      let log = try FusionPipeline([pass]).run(on: &graph)
+      expectDecisions(log, ["%8 \(decision)"])
+      if decision == "fused" { #expect(log.decisions.first?.attention?.causal == "upperLeft") }
+    }
+  }
+
   @Test func refusalsSayWhy() throws {
     let plain = "%9 = Identity (%5)"
     let cases: [(text: String, decision: String)] = [

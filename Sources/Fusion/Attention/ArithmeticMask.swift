@@ -34,6 +34,10 @@ extension Graph {
   /// What `value` is where `variable` is 0 and where it is 1, if it depends on that alone, element by element.
   fileprivate func line(_ value: Value, of variable: Value, depth: Int = 0) -> (atZero: Double, atOne: Double)? {
     if value == variable { return (0, 1) }
+    if let truth = truth(value), let other = self.truth(variable), truth.value == other.value {
+      return truth.isNegated == other.isNegated ? (0, 1) : (1, 0)
+    }
+    if let line = constantLine(value, of: variable) { return line }
     let node = self[value.node]
     let inputs = node.inputs.compactMap { $0 }
     guard depth < 8 else { return nil }
@@ -54,6 +58,34 @@ extension Graph {
     }
   }
 
+  /// The same of two constants: the one number that `value` has wherever `variable` has 0, and the one where it has 1.
+  private func constantLine(_ value: Value, of variable: Value) -> (atZero: Double, atOne: Double)? {
+    guard let constant = info(of: value).constant, let places = info(of: variable).constant,
+      constant.shape == places.shape, constant.count <= Self.constantLimit, constant.element.isFloatingPoint,
+      let numbers = try? constant.doubles(), let places = try? places.doubles(),
+      let zero = places.firstIndex(of: 0), let one = places.firstIndex(of: 1)
+    else { return nil }
+    let isLine = zip(numbers, places).allSatisfy { $0 == ($1 == 0 ? numbers[zero] : numbers[one]) }
+    return isLine ? (numbers[zero], numbers[one]) : nil
+  }
+
+  /// How many elements of a constant are looked at.
+  private static var constantLimit: Int { 1 << 22 }
+
+  /// The booleans of which `value` has 1 and 0 for true and false, or the other way round where they are negated.
+  private func truth(_ value: Value) -> (value: Value, isNegated: Bool)? {
+    var (value, isNegated) = (value, false)
+    for _ in 0..<8 {
+      let node = self[value.node]
+      let isBoolean = info(of: value).element == .bool
+      if isBoolean, !node.is(Not.self) { return (value, isNegated) }
+      guard isBoolean || node.is(Cast.self), let source = node.inputs[0] else { return nil }
+      if isBoolean { isNegated.toggle() }
+      value = source
+    }
+    return nil
+  }
+
   /// Whether no element of `value` can be another number than 0 or 1.
   fileprivate func isZeroOrOne(_ value: Value) -> Bool {
     var value = value
@@ -61,7 +93,8 @@ extension Graph {
       let info = info(of: value)
       if info.element == .bool { return true }
       if let constant = info.constant {
-        return constant.count <= 1 << 22 && (try? constant.doubles().allSatisfy { $0 == 0 || $0 == 1 }) ?? false
+        return constant.count <= Self.constantLimit
+          && (try? constant.doubles().allSatisfy { $0 == 0 || $0 == 1 }) ?? false
       }
       let node = self[value.node]
       switch node.operation {

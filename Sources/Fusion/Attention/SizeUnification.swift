@@ -55,11 +55,12 @@ struct SizeUnification {
     let second = right.substituting(bindings)
     guard first != second else { return }
     let symbols = [(first, second), (second, first)].compactMap { one, other -> (String, Int, Dimension)? in
-      guard one.symbols.count == 1, let name = one.symbols.first, one == Dimension(symbol: name),
-        let place = inputs[name],
-        !other.symbols.contains(name)
+      // What is equal many times is equal once: heads that are folded into batches.
+      guard one.symbols.count == 1, let name = one.symbols.first, let place = inputs[name],
+        let times = one.dividedExactly(by: Dimension(symbol: name)), let number = times.constant, number != 0,
+        !other.symbols.contains(name), let once = other.dividedExactly(by: times)
       else { return nil }
-      return (name, place, other)
+      return (name, place, once)
     }
     // Of two symbols, that of the later input goes.
     guard let (name, _, other) = symbols.max(by: { $0.1 < $1.1 }) else { return }
