@@ -5,9 +5,9 @@ import GraphIR
 /// A source node stays as it is where all that it was read as is still there and reads what it read; a value that takes over
 /// another's readers takes its name too, so that those readers need not change. A source node for which that can't be is
 /// left out, and the nodes that it was read as are written anew.
-package struct RewriteDifference: Sendable {
+package struct RewriteDifference {
   /// A node that the file does not have yet.
-  package struct Addition: Sendable {
+  package struct Addition {
     package let node: Node
     /// The first source node, by position in the file, that depends on it; nil where only outputs do.
     package let before: Int?
@@ -21,7 +21,7 @@ package struct RewriteDifference: Sendable {
   package private(set) var renamedOutputs: Set<Int> = []
   /// For values that are new to the file and take over the name of another, that other value of the original graph.
   package private(set) var takenNames: [Value: Value] = [:]
-  private let isNamed: @Sendable (Value) -> Bool
+  private let isNamed: (Value) -> Bool
 
   package var isEmpty: Bool { removedSources.isEmpty && additions.isEmpty && renamedOutputs.isEmpty }
 
@@ -32,7 +32,7 @@ package struct RewriteDifference: Sendable {
   ///   - changed: positions of source nodes that can't stay as they are.
   ///   - isNamed: whether a value of the original graph has a name (a tensor name, a port) in the file; values inside what one source node was read as have none.
   package init(
-    from original: Graph, to rewritten: Graph, changed: Set<Int> = [], isNamed: @escaping @Sendable (Value) -> Bool
+    from original: Graph, to rewritten: Graph, changed: Set<Int> = [], isNamed: @escaping (Value) -> Bool
   ) {
     self.isNamed = { original.contains($0.node) && isNamed($0) }
     let analysis = Analysis(original: original, rewritten: rewritten, isNamed: self.isNamed)

@@ -46,7 +46,23 @@ public struct Graph: Sendable {
   public func contains(_ id: NodeID) -> Bool { slots.indices.contains(id.index) && slots[id.index] != nil }
 
   /// All nodes, in the order in which they were added.
-  public var nodes: some Sequence<Node> { slots.lazy.compactMap { $0 } }
+  public var nodes: Nodes { Nodes(slots: slots) }
+
+  /// The nodes of a graph; a type of its own, so that those who walk it in other modules need not do so through a protocol.
+  public struct Nodes: Sequence, IteratorProtocol {
+    fileprivate let slots: [Node?]
+    private var position = 0
+
+    fileprivate init(slots: [Node?]) { self.slots = slots }
+
+    public mutating func next() -> Node? {
+      while position < slots.count {
+        position += 1
+        if let node = slots[position - 1] { return node }
+      }
+      return nil
+    }
+  }
 
   public var nodeCount: Int { slots.reduce(0) { $0 + ($1 == nil ? 0 : 1) } }
 

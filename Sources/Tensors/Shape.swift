@@ -31,6 +31,14 @@ public struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral {
   /// The product of all sizes.
   public var elementCount: Dimension? { dimensions.map { $0.reduce(Dimension(1)) { $0 * $1 } } }
 
+  /// Throws where `broadcast` does, and does not find out what the result would be.
+  package static func requireBroadcast(_ left: Shape, _ right: Shape) throws {
+    guard let first = left.dimensions, let second = right.dimensions else { return }
+    for case (let a?, let b?) in zip(first.reversed(), second.reversed()).map({ ($0.constant, $1.constant) }) {
+      guard a == b || a == 1 || b == 1 else { throw ModelError.invalid("shapes \(left) and \(right) don't broadcast") }
+    }
+  }
+
   /// The result shape of a right-aligned (NumPy) broadcast.
   public static func broadcast(_ left: Shape, _ right: Shape) throws -> Shape {
     guard let first = left.dimensions, let second = right.dimensions else { return .unranked }

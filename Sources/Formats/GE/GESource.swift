@@ -28,7 +28,7 @@ struct GESource: ModelSource {
 
   func write(_ rewritten: Graph, of original: Graph, to target: String, options: WriteOptions) throws {
     var lowered = rewritten
-    let isNamed = { @Sendable (value: Value) in names[value] != nil }
+    let isNamed = { (value: Value) in names[value] != nil }
     let fused = RewriteDifference(from: original, to: rewritten, isNamed: isNamed).additions.map(\.node.id)
     try lowered.lowerToFlashAttentionScore(fused)
     let difference = RewriteDifference(from: original, to: lowered, isNamed: isNamed)

@@ -25,20 +25,13 @@ struct ONNXSource: ModelSource {
   var format: String { encoding == .json ? "onnx-json" : "onnx" }
 
   func write(_ rewritten: Graph, of original: Graph, to path: String, options: WriteOptions) throws {
-    let rewrite = ONNXRewrite(original: original, rewritten: rewritten, names: names)
-    if isWhole { return try write(lowered(rewrite, options), to: path) }
-    // The graph does not need the contents of the tensors.
-    let (whole, changed) = concurrently {
-      try ONNXFormat.wholeModel(in: file)
-    } _: {
-      try lowered(rewrite, options)
+    guard isWhole else {
+      let whole = ONNXSource(
+        model: try ONNXFormat.wholeModel(in: file), isWhole: true, encoding: encoding, file: file, folder: folder,
+        names: names)
+      return try whole.write(rewritten, of: original, to: path, options: options)
     }
-    let source = ONNXSource(
-      model: try whole.get(), isWhole: true, encoding: encoding, file: file, folder: folder, names: names)
-    try source.write(changed.get(), to: path)
-  }
-
-  private func write(_ rewrite: ONNXRewrite, to path: String) throws {
+    let rewrite = try lowered(ONNXRewrite(original: original, rewritten: rewritten, names: names), options)
     let isUnchanged = rewrite.isEmpty
     var output = AtomicOutput()
     do {

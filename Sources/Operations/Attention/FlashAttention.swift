@@ -80,8 +80,8 @@ public struct FlashAttention: GraphOperation {
     for (index, name) in [(3, "bias"), (4, "mask")] {
       guard let input = inputs.optional(index), input.rank != nil else { continue }
       let scores = Shape([q[0], q[1], q[2], k[2]])
-      let broadcast = try Shape.broadcast(input.shape, scores)
-      try require(broadcast.rank == 4, "\(name) \(input.shape) does not broadcast to \(scores)")
+      try Shape.requireBroadcast(input.shape, scores)
+      try require((input.rank ?? 4) <= 4, "\(name) \(input.shape) does not broadcast to \(scores)")
     }
     return [ValueInfo(query.element, [q[0], q[1], q[2], v[3]])]
   }

@@ -114,9 +114,7 @@ struct IRReceiver: XMLReceiver {
     }
   }
 
-  var wantsText: Bool { if case .size = elements.last { true } else { false } }
-
-  mutating func text(_ text: String) { size += text }
+  mutating func text(_ text: @autoclosure () -> String) { if case .size = elements.last { size += text() } }
 
   private mutating func startNetwork(_ attributes: XMLStartAttributes) throws {
     network.name = attributes["name"] ?? ""

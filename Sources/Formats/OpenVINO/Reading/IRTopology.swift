@@ -19,6 +19,9 @@ struct IRTopology: Sendable {
   init(_ network: IRNetwork) throws {
     var position: [Int: Int] = [:]
     position.reserveCapacity(network.layers.count)
+    var found: [[(port: Port, edge: Int)?]] = []
+    found.reserveCapacity(network.layers.count)
+    isRead.reserveCapacity(network.layers.count)
     // Layers are not copied where one thing is asked of each.
     let layers = network.layers.indices
     for index in layers {
@@ -29,11 +32,9 @@ struct IRTopology: Sendable {
       try require(
         network.layers[index].hasDistinctPorts,
         "layer \(network.layers[index].label) has two ports with the same id")
+      found.append(Array(repeating: nil, count: network.layers[index].inputs.count))
+      isRead.append(Array(repeating: false, count: network.layers[index].outputs.count))
     }
-    var found: [[(port: Port, edge: Int)?]] = layers.map {
-      Array(repeating: nil, count: network.layers[$0].inputs.count)
-    }
-    isRead = layers.map { Array(repeating: false, count: network.layers[$0].outputs.count) }
     for (index, edge) in network.edges.enumerated() {
       guard let source = position[edge.fromLayer] else {
         throw ModelError.invalid("an edge comes from layer \(edge.fromLayer), which does not exist")

@@ -1,5 +1,4 @@
 import CLibXML2
-import Foundation
 import Tensors
 
 /// What reads an XML file, told of every element in turn.
@@ -8,10 +7,8 @@ protocol XMLReceiver {
   mutating func start(_ name: String, _ attributes: XMLStartAttributes, in scanner: XMLScanner) throws
   /// An element ends. `scanner.position` is just behind it.
   mutating func end(in scanner: XMLScanner) throws
-  /// Whether the text of the innermost element matters.
-  var wantsText: Bool { get }
-  /// Text of the innermost element, perhaps one part of several.
-  mutating func text(_ text: String) throws
+  /// Text of the innermost element, perhaps one part of several; most of it is white space that nobody asks for.
+  mutating func text(_ text: @autoclosure () -> String)
 }
 
 /// The attributes of an element, references resolved.
@@ -54,11 +51,20 @@ struct XMLStartAttributes: XMLAttributeList {
 
   subscript(name: String) -> String? {
     for index in stride(from: 0, to: pointers.count, by: 5) {
-      guard let start = pointers[index], strcmp(UnsafeRawPointer(start).assumingMemoryBound(to: CChar.self), name) == 0
-      else { continue }
+      guard let start = pointers[index], XMLStartAttributes.isEqual(start, name) else { continue }
       return string(pointers[index + 3], pointers[index + 4])
     }
     return nil
+  }
+
+  /// Whether the text at `start`, which ends with a 0, is `name`.
+  private static func isEqual(_ start: UnsafePointer<xmlChar>, _ name: String) -> Bool {
+    var next = start
+    for byte in name.utf8 {
+      guard next.pointee == byte else { return false }
+      next += 1
+    }
+    return next.pointee == 0
   }
 
   /// The attributes to be kept.
@@ -107,7 +113,14 @@ final class XMLScanner {
   var position: Int { min(max(Int(xmlByteConsumed(context)), 0), bytes.count) }
 
   /// The offset of the `<` of the element that is being reported: values can't hold that character unescaped.
-  var tagStart: Int { bytes[..<position].lastIndex(of: UInt8(ascii: "<")) ?? 0 }
+  var tagStart: Int {
+    var start = position
+    while start > 0 {
+      start -= 1
+      if bytes[start] == UInt8(ascii: "<") { break }
+    }
+    return start
+  }
 
   var line: Int { Int(xmlSAX2GetLineNumber(context)) }
 
@@ -164,8 +177,7 @@ final class XMLScanner {
   }
 
   fileprivate func text(_ text: UnsafeBufferPointer<xmlChar>) {
-    guard receiver.wantsText else { return }
-    attempt { try receiver.text(String(decoding: text, as: UTF8.self)) }
+    if failure == nil { receiver.text(String(decoding: text, as: UTF8.self)) }
   }
 
   fileprivate func refuseDocumentType() {

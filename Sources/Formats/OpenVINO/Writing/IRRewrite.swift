@@ -20,6 +20,17 @@ struct IRRewrite {
     }
   }
 
+  /// The nodes that the file does not say, each after those it reads; of those that were read from the file, only such as are made of
+  /// simpler ones matter here, and where there are none it is not found out.
+  private func nodesToWrite() -> [NodeID] {
+    let isLive = rewritten.areLive()
+    let hasComposites = original.nodes.contains {
+      $0.operation is any CompositeOperation && rewritten.contains($0.id) && isLive[$0.id.index]
+    }
+    if hasComposites { return difference.additions }
+    return rewritten.topologicalOrder().filter { isLive[$0.index] && !original.contains($0) }
+  }
+
   /// The same in operations that OpenVINO has, here and inside.
   func lowered() throws -> IRRewrite {
     var result = self
@@ -31,7 +42,7 @@ struct IRRewrite {
           .rewritten
       }
     }
-    let additions = result.difference.additions
+    let additions = result.nodesToWrite()
     try ScaledDotProductAttentionForm.run(on: &result.rewritten, nodes: additions)
     let rewrittenNodes = Set(additions)
     try result.rewritten.decompose { node, _ in
