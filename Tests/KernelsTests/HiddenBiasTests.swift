@@ -25,8 +25,10 @@ struct HiddenBiasTests {
 
   static let shape = AttentionShape(queryHeads: 2, keyHeads: 1, queryLength: 150, keyLength: 150)
 
-  static func run(_ pattern: Pattern, _ fill: Float, _ element: KernelElement = .float32) -> KernelRun {
-    var run = KernelRun(shape: shape, element: element, tiles: AttentionTiles(queryRows: 96, keys: 32))
+  static func run(
+    _ pattern: Pattern, _ fill: Float, _ element: KernelElement = .float32, tileKeys: Int = 32
+  ) -> KernelRun {
+    var run = KernelRun(shape: shape, element: element, tiles: AttentionTiles(queryRows: 96, keys: tileKeys))
     run.modifiers.bias = ScoreTensor(broadcast: [true, true, false, false], shape) {
       pattern.hides($0 / shape.keyLength, $0 % shape.keyLength) ? fill : 0
     }
@@ -37,9 +39,11 @@ struct HiddenBiasTests {
     arguments: Pattern.allCases, [-Float.infinity, -Float.greatestFiniteMagnitude, -1e9, -65504, -1e4, -9000, -8999])
   func tilesAreSkippedWithoutAnyChange(_ pattern: Pattern, _ fill: Float) throws {
     try Self.run(pattern, fill).expectAccurate()
+    // Tiles of several blocks, some of which are shortened.
+    try Self.run(pattern, fill, tileKeys: 64).expectAccurate()
     // In an empty row 32 bits lose the scores beside the fill, 64 bits, which narrow types are compared with, may not.
     guard pattern != .emptyRows else { return }
-    var bfloat16 = Self.run(pattern, fill, .bfloat16)
+    var bfloat16 = Self.run(pattern, fill, .bfloat16, tileKeys: 91)
     bfloat16.fewestRoundedKeys = 1
     try bfloat16.expectAccurate()
     var half = Self.run(pattern, fill, .float16)
@@ -78,14 +82,38 @@ struct HiddenBiasTests {
     }
   }
 
-  /// Tiles are skipped indeed: what no query sees is not read.
-  @Test(arguments: [-Float.greatestFiniteMagnitude, -1e4])
-  func valuesOfHiddenTilesAreNotRead(_ fill: Float) throws {
-    var run = Self.run(.rightPadding, fill)
+  /// Tiles are skipped indeed, and shortened where a part is hidden: what no query sees is not read.
+  @Test(arguments: [-Float.greatestFiniteMagnitude, -1e4], [32, 64])
+  func valuesOfHiddenTilesAreNotRead(_ fill: Float, _ tileKeys: Int) throws {
+    var run = Self.run(.rightPadding, fill, tileKeys: tileKeys)
     // The last of a few rows more would be an item by themselves, which skips nothing.
     run.shape.queryLength = 144
     var inputs = run.inputs
     for index in 96 * Self.shape.valueSize..<inputs.value.count { inputs.value[index] = .nan }
+    for instructionSet in InstructionSet.allCases where instructionSet.isAvailable {
+      #expect(try run.output(of: inputs, on: instructionSet).allSatisfy(\.isFinite))
+    }
+    run.modifiers.mask = ScoreTensor(broadcast: [true, true, false, false], run.shape) {
+      Pattern.rightPadding.hides(0, $0 % Self.shape.keyLength) ? 0 : 1
+    }
+    (run.modifiers.bias, run.modifiers.maskedScore) = (nil, fill)
+    for instructionSet in InstructionSet.allCases where instructionSet.isAvailable {
+      #expect(try run.output(of: inputs, on: instructionSet).allSatisfy(\.isFinite))
+    }
+  }
+
+  /// The hidden start of a tile is left out too where nothing hidden counts.
+  @Test(arguments: [KernelElement.float32, .bfloat16])
+  func valuesBeforeTheFirstVisibleKeyAreNotRead(_ element: KernelElement) throws {
+    var run = Self.run(.leftPadding, 0, element, tileKeys: 150)
+    run.fewestRoundedKeys = 1
+    run.shape.queryLength = 144
+    run.modifiers.bias = nil
+    run.modifiers.mask = ScoreTensor(broadcast: [true, true, false, false], run.shape) {
+      Pattern.leftPadding.hides(0, $0 % Self.shape.keyLength) ? 0 : 1
+    }
+    var inputs = run.inputs
+    for index in 0..<64 * Self.shape.valueSize { inputs.value[index] = .nan }
     for instructionSet in InstructionSet.allCases where instructionSet.isAvailable {
       #expect(try run.output(of: inputs, on: instructionSet).allSatisfy(\.isFinite))
     }

@@ -63,25 +63,33 @@ extension QueryTile {
 enum KeyLengths {
   /// The largest length among some keys of a head; NaN or infinite if one is.
   static func longest(_ problem: AttentionProblem, batch: Int, head: Int, keys: Range<Int>) -> Float {
-    let lanes = Lanes.scalarCount
-    let vectors = (problem.headSize &+ lanes &- 1) / lanes
-    return withUnsafeTemporaryAllocation(of: Lanes.self, capacity: max(vectors, 1)) { row in
-      guard let row = row.baseAddress else { return .infinity }
-      for vector in 0..<vectors { row[vector] = Lanes(repeating: 0) }
+    let vectors = (problem.headSize &+ Lanes.scalarCount &- 1) / Lanes.scalarCount
+    var largest = Lanes(repeating: 0)
+    withAlignedLanes(vectors &+ Lanes.scalarCount) { sums in
+      let row = sums + Lanes.scalarCount
+      for index in 0..<vectors &+ Lanes.scalarCount { sums[index] = Lanes(repeating: 0) }
       let floats = UnsafeMutableRawPointer(row).assumingMemoryBound(to: Float.self)
-      var largest: Float = 0
-      for key in keys {
-        copyWidening(
-          from: problem.key.address(batch: batch, head: head, row: key), problem.key.element,
-          stride: problem.key.columnStride, count: problem.headSize, to: floats)
-        var sum = Lanes(repeating: 0)
-        for vector in 0..<vectors { sum = multiplyAdd(row[vector], row[vector], sum) }
-        var square: Float = 0
-        for lane in 0..<lanes { square += sum[lane] }
-        if square.isNaN { return square }
-        largest = max(largest, square)
+      // As many keys at a time as a vector has lanes; past the last, sums of earlier ones stay.
+      var first = keys.lowerBound
+      while first < keys.upperBound {
+        for index in 0..<min(Lanes.scalarCount, keys.upperBound &- first) {
+          copyWidening(
+            from: problem.key.address(batch: batch, head: head, row: first &+ index), problem.key.element,
+            stride: problem.key.columnStride, count: problem.headSize, to: floats)
+          var sum = Lanes(repeating: 0)
+          for vector in 0..<vectors { sum = multiplyAdd(row[vector], row[vector], sum) }
+          sums[index] = sum
+        }
+        let squares = sumsOfRows(sums)
+        largest = largest.replacing(with: squares, where: (squares .> largest) .| (squares .!= squares))
+        first &+= Lanes.scalarCount
       }
-      return largest.squareRoot()
     }
+    var square: Float = 0
+    for lane in 0..<Lanes.scalarCount where !(largest[lane] <= square) {
+      if largest[lane].isNaN { return largest[lane] }
+      square = largest[lane]
+    }
+    return square.squareRoot()
   }
 }

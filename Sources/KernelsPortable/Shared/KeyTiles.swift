@@ -9,8 +9,8 @@ struct PanelTile {
   /// The first key that was loaded.
   let loadedFrom: Int
   /// The keys `firstKey ..< firstKey + count` are those that some row sees.
-  let firstKey: Int
-  let count: Int
+  var firstKey: Int
+  var count: Int
   /// What mask and bias do in the tile: bits of ``MaskStates``.
   var maskState = MaskStates.anything
   var biasState = MaskStates.anything
@@ -60,8 +60,8 @@ extension QueryTile {
         var tile = PanelTile(
           panel: panel, vectors: vectors(inPanel: panel), visible: range, loadedFrom: begin,
           firstKey: first, count: last &- first)
-        if problem.hasMask { tile.maskState = maskState(of: tile) }
-        if let states = problem.biasStates { tile.biasState = state(of: tile, in: states) }
+        findStates(of: &tile)
+        if pass == .visible { leaveOutHiddenEnds(of: &tile) }
         switch decision(on: tile, pass) {
         case .skip: continue
         case .leave: leavesTiles = true
@@ -116,6 +116,40 @@ extension QueryTile {
     case .hidden:
       return isHiddenByMask || isHiddenByBias ? .attend : .skip
     }
+  }
+
+  /// Shortens a tile that some mask or bias hides in part by the blocks at its ends whose weights are 0 in all rows.
+  private func leaveOutHiddenEnds(of tile: inout PanelTile) {
+    guard problem.maskStates != nil || problem.biasStates != nil else { return }
+    func isMixed(_ state: UInt8) -> Bool { state & MaskStates.hides != 0 && state != MaskStates.hides }
+    guard isMixed(tile.maskState) || isMixed(tile.biasState) else { return }
+    var first = tile.firstKey
+    var last = first &+ tile.count
+    while first < last {
+      let block = part(of: tile, from: first, to: min(last, (first / MaskStates.keys &+ 1) &* MaskStates.keys))
+      guard decision(on: block, .visible) == .skip else { break }
+      first &+= block.count
+    }
+    while first < last {
+      let block = part(of: tile, from: max(first, (last &- 1) / MaskStates.keys &* MaskStates.keys), to: last)
+      guard decision(on: block, .visible) == .skip else { break }
+      last &-= block.count
+    }
+    guard last &- first < tile.count, first < last else { return }
+    if problem.usesBFloat16Dots { first &-= (first &- tile.loadedFrom) & 1 }
+    tile = part(of: tile, from: first, to: last)
+  }
+
+  private func part(of tile: PanelTile, from first: Int, to last: Int) -> PanelTile {
+    var part = tile
+    (part.firstKey, part.count) = (first, last &- first)
+    findStates(of: &part)
+    return part
+  }
+
+  private func findStates(of tile: inout PanelTile) {
+    if problem.hasMask { tile.maskState = maskState(of: tile) }
+    if let states = problem.biasStates { tile.biasState = state(of: tile, in: states) }
   }
 
   /// Brings keys and values into the form in which the products read them.

@@ -54,11 +54,18 @@ struct LaneTransposer {
   ) {
     let block = UnsafeRawPointer(square).assumingMemoryBound(to: Float.self)
     let step = stride &* element.byteCount
+    var movesVectors = false
+    if case .float32 = element { movesVectors = stride == 1 }
     var done = 0
     while done < count {
       for index in 0..<Lanes.scalarCount { square[index] = source[(done &+ index) &* vectors] }
       transpose(square)
       let rest = min(Lanes.scalarCount, count &- done)
+      if movesVectors && rest == Lanes.scalarCount {
+        for row in 0..<rowCount { (rows[row] + done &* step).storeBytes(of: square[row], as: Lanes.self) }
+        done &+= Lanes.scalarCount
+        continue
+      }
       for row in 0..<rowCount {
         let target = rows[row] + done &* step
         copyNarrowing(from: block + row &* Lanes.scalarCount, count: rest, to: target, element, stride: stride)
