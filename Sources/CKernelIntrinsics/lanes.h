@@ -66,18 +66,15 @@ typedef _Float16 flashfuse_float16_4 __attribute__((ext_vector_type(4)));
   })
 #endif
 
-// Powers of two. `fraction` is x less the nearest integer, 0 for infinities; `scale` is v · 2^x for whole x.
-#define FLASHFUSE_FRACTION(N, x)                                                                              \
-  ({                                                                                                        \
-    /* Adding 1.5 · 2²³ leaves the nearest integer in the low bits. Below −150 every power is zero. */     \
-    flashfuse_float##N bounded = x < -150.0f ? (flashfuse_float##N)(-150.0f) : x;                           \
-    bounded - ((bounded + 12582912.0f) - 12582912.0f);                                                      \
-  })
+// Powers of two. `whole` is the nearest integer to x, infinities and NaN themselves; `scale` is v · 2^x for whole x, 0 where
+// that is below the smallest normal number even if v is NaN.
+#define FLASHFUSE_WHOLE(N, x) (((x) + 12582912.0f) - 12582912.0f)
 #define FLASHFUSE_SCALE(N, v, x)                                                                            \
   ({                                                                                                        \
-    flashfuse_float##N bounded = x < -127.0f ? (flashfuse_float##N)(-127.0f) : x;                           \
-    flashfuse_word##N bits = (flashfuse_word##N)(bounded + 12582912.0f) + 127;                              \
-    v * (flashfuse_float##N)(bits << 23);                                                                   \
+    /* Adding 1.5 · 2²³ leaves the nearest integer in the low bits. */                                      \
+    flashfuse_word##N bits = (flashfuse_word##N)(x + 12582912.0f) + 127;                                    \
+    flashfuse_word##N isNormal = ~(flashfuse_word##N)(x < -126.5f);                                         \
+    (flashfuse_float##N)((flashfuse_word##N)(v * (flashfuse_float##N)(bits << 23)) & isNormal);             \
   })
 
 // A word holds two bfloat16: the first in its low half. `dot` adds the two products of each lane's pairs to c.
@@ -96,10 +93,10 @@ typedef _Float16 flashfuse_float16_4 __attribute__((ext_vector_type(4)));
                         (FLASHFUSE_ROUND_TO_HIGH(N, second) & 0xffff0000)))
 
 #if defined(__AVX512F__) && defined(__AVX512DQ__)
-#define FLASHFUSE_FRACTION16(x) ((flashfuse_float16)_mm512_reduce_ps((__m512)(x), 0))
+#define FLASHFUSE_WHOLE16(x) ((flashfuse_float16)_mm512_roundscale_ps((__m512)(x), 0))
 #define FLASHFUSE_SCALE16(v, x) ((flashfuse_float16)_mm512_scalef_ps((__m512)(v), (__m512)(x)))
 #else
-#define FLASHFUSE_FRACTION16(x) FLASHFUSE_FRACTION(16, x)
+#define FLASHFUSE_WHOLE16(x) FLASHFUSE_WHOLE(16, x)
 #define FLASHFUSE_SCALE16(v, x) FLASHFUSE_SCALE(16, v, x)
 #endif
 #if defined(__AVX512BF16__)
@@ -117,8 +114,8 @@ static inline __attribute__((always_inline)) flashfuse_float16 flashfuse_interle
 #define FLASHFUSE_DOT16(a, b, c) FLASHFUSE_DOT(16, a, b, c)
 #define FLASHFUSE_PACK16(first, second) FLASHFUSE_PACK(16, first, second)
 #endif
-#define FLASHFUSE_FRACTION4(x) FLASHFUSE_FRACTION(4, x)
-#define FLASHFUSE_FRACTION8(x) FLASHFUSE_FRACTION(8, x)
+#define FLASHFUSE_WHOLE4(x) FLASHFUSE_WHOLE(4, x)
+#define FLASHFUSE_WHOLE8(x) FLASHFUSE_WHOLE(8, x)
 #define FLASHFUSE_SCALE4(v, x) FLASHFUSE_SCALE(4, v, x)
 #define FLASHFUSE_SCALE8(v, x) FLASHFUSE_SCALE(8, v, x)
 #define FLASHFUSE_DOT4(a, b, c) FLASHFUSE_DOT(4, a, b, c)
@@ -168,8 +165,8 @@ static inline __attribute__((always_inline)) flashfuse_float16 flashfuse_interle
       flashfuse_float##N v) {                                                                                  \
     return __builtin_convertvector(FLASHFUSE_ROUND_TO_HIGH(N, v) >> 16, flashfuse_half##N);                    \
   }                                                                                                            \
-  static inline __attribute__((always_inline)) flashfuse_float##N flashfuse_fraction##N(flashfuse_float##N x) { \
-    return FLASHFUSE_FRACTION##N(x);                                                                           \
+  static inline __attribute__((always_inline)) flashfuse_float##N flashfuse_whole##N(flashfuse_float##N x) { \
+    return FLASHFUSE_WHOLE##N(x);                                                                           \
   }                                                                                                            \
   static inline __attribute__((always_inline)) flashfuse_float##N flashfuse_scale##N(                          \
       flashfuse_float##N v, flashfuse_float##N x) {                                                            \

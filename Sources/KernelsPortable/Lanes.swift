@@ -93,13 +93,13 @@ func prefetchForWriting(_ address: UnsafeRawPointer) {
   flashfuse_prefetch_for_writing(address)
 }
 
-/// Each number less its nearest integer; 0 for infinities and for numbers below −150.
+/// The integer nearest to each number below 2²²; infinities and NaN are what they are.
 @inline(__always)
-func fraction(of x: Lanes) -> Lanes {
-  flashfuse_fraction4(x)
+func whole(of x: Lanes) -> Lanes {
+  flashfuse_whole4(x)
 }
 
-/// `v · 2^x` for whole `x` up to 127; 0 where that is below the smallest normal number.
+/// `v · 2^x` for whole `x` up to 127; 0 where `x` is below −150, even if `v` is NaN.
 @inline(__always)
 func scale(_ v: Lanes, byTwoTo x: Lanes) -> Lanes {
   flashfuse_scale4(v, x)

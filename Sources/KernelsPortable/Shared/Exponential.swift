@@ -1,33 +1,57 @@
-/// `2^x` for `x` up to 127, to about one unit in the last place; 0 below −126.5, NaN for NaN.
-///
-/// `2^n · 2^f` with `n` the nearest integer to `x`: `2^f` is the polynomial of degree 5 with the least relative error
-/// on [−½, ½] (9.1e-8) that is 1 at 0.
+/// Powers of two of whole rows, step by step for all vectors of a row: each step of one vector waits for the one before.
+extension PanelRow {
+  /// `2^x` for `x` up to 127, to about one unit in the last place; 0 below −150, NaN for NaN.
+  ///
+  /// `2^n · 2^f` with `n` the nearest integer to `x`.
+  @inline(__always)
+  mutating func formPowerOfTwo() {
+    let whole = nearestIntegers()
+    // −∞ less −∞ is NaN, which `scale` makes 0.
+    subtract(whole)
+    formPowerOfFraction()
+    multiplyByTwo(to: whole)
+  }
+
+  /// `2^f` on [−½, ½]: the polynomial of degree 5 with the least relative error there (9.1e-8) that is 1 at 0.
+  @inline(__always)
+  mutating func formPowerOfFraction() {
+    var power = Self(repeating: 0.001_326_472_7)
+    power.multiply(by: self, adding: 0.009_671_513)
+    power.multiply(by: self, adding: 0.055_507_336)
+    power.multiply(by: self, adding: 0.240_222_42)
+    power.multiply(by: self, adding: 0.693_147)
+    power.multiply(by: self, adding: 1)
+    self = power
+  }
+
+  /// `2^x` to a relative error of 1e-4: enough for what is rounded to bfloat16.
+  @inline(__always)
+  mutating func formRoughPowerOfTwo() {
+    let whole = nearestIntegers()
+    subtract(whole)
+    var power = Self(repeating: 0.055_008_933)
+    power.multiply(by: self, adding: 0.242_210_97)
+    power.multiply(by: self, adding: 0.693_282_9)
+    power.multiply(by: self, adding: 1)
+    power.multiplyByTwo(to: whole)
+    self = power
+  }
+}
+
+/// `2^x` for `x` up to 127, to about one unit in the last place; 0 below −150, NaN for NaN.
 @inline(__always)
 func powerOfTwo(_ x: Lanes) -> Lanes {
-  let fraction = fraction(of: x)
-  return scale(powerOfFraction(fraction), byTwoTo: x - fraction)
+  var power = OneVector(x)
+  power.formPowerOfTwo()
+  return power.lanes
 }
 
 /// `2^f` on [−½, ½].
 @inline(__always)
 func powerOfFraction(_ fraction: Lanes) -> Lanes {
-  var power = Lanes(repeating: 0.001_326_472_7)
-  power = multiplyAdd(power, fraction, Lanes(repeating: 0.009_671_513))
-  power = multiplyAdd(power, fraction, Lanes(repeating: 0.055_507_336))
-  power = multiplyAdd(power, fraction, Lanes(repeating: 0.240_222_42))
-  power = multiplyAdd(power, fraction, Lanes(repeating: 0.693_147))
-  return multiplyAdd(power, fraction, Lanes(repeating: 1))
-}
-
-/// `2^x` as ``powerOfTwo(_:)``, to a relative error of 1e-4: enough for what is rounded to bfloat16.
-@inline(__always)
-func roughPowerOfTwo(_ x: Lanes) -> Lanes {
-  let fraction = fraction(of: x)
-  var power = Lanes(repeating: 0.055_008_933)
-  power = multiplyAdd(power, fraction, Lanes(repeating: 0.242_210_97))
-  power = multiplyAdd(power, fraction, Lanes(repeating: 0.693_282_9))
-  power = multiplyAdd(power, fraction, Lanes(repeating: 1))
-  return scale(power, byTwoTo: x - fraction)
+  var power = OneVector(fraction)
+  power.formPowerOfFraction()
+  return power.lanes
 }
 
 /// The binary logarithm of e.

@@ -72,15 +72,26 @@ struct JoinedRow<Left: PanelRow, Right: PanelRow>: PanelRow {
   }
 
   @inline(__always)
-  mutating func formPower(below reference: Self, unit: Float) {
-    left.formPower(below: reference.left, unit: unit)
-    right.formPower(below: reference.right, unit: unit)
+  mutating func multiply(by other: Self, adding constant: Float) {
+    left.multiply(by: other.left, adding: constant)
+    right.multiply(by: other.right, adding: constant)
   }
 
   @inline(__always)
-  mutating func formRoughPower(below reference: Self, unit: Float) {
-    left.formRoughPower(below: reference.left, unit: unit)
-    right.formRoughPower(below: reference.right, unit: unit)
+  mutating func subtract(_ other: Self) {
+    left.subtract(other.left)
+    right.subtract(other.right)
+  }
+
+  @inline(__always)
+  func nearestIntegers() -> Self {
+    JoinedRow(left.nearestIntegers(), right.nearestIntegers())
+  }
+
+  @inline(__always)
+  mutating func multiplyByTwo(to exponent: Self) {
+    left.multiplyByTwo(to: exponent.left)
+    right.multiplyByTwo(to: exponent.right)
   }
 
   @inline(__always)

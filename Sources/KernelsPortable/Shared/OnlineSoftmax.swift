@@ -20,7 +20,8 @@ enum OnlineSoftmax<Row: PanelRow> {
     var row = scores
     while row < end {
       var weight = Row(loading: row)
-      weight.formPower(below: reference, unit: exponent)
+      formExponent(of: &weight, below: reference, exponent)
+      weight.formPowerOfTwo()
       weight.store(to: row)
       total.add(weight)
       row += Row.vectors
@@ -47,8 +48,10 @@ enum OnlineSoftmax<Row: PanelRow> {
     while row < end {
       var weight = Row(loading: row)
       var second = Row(loading: row + Row.vectors)
-      weight.formRoughPower(below: reference, unit: exponent)
-      second.formRoughPower(below: reference, unit: exponent)
+      formExponent(of: &weight, below: reference, exponent)
+      formExponent(of: &second, below: reference, exponent)
+      weight.formRoughPowerOfTwo()
+      second.formRoughPowerOfTwo()
       let pair = weight.paired(with: second)
       pair.store(to: target)
       total.add(BFloat16PairTerms.self, pairOfOnes, times: pair)
@@ -81,9 +84,17 @@ enum OnlineSoftmax<Row: PanelRow> {
     var reference = new
     reference.replaceNegativeInfinity(with: 0)
     var factor = old
-    factor.formPower(below: reference, unit: exponent)
+    formExponent(of: &factor, below: reference, exponent)
+    factor.formPowerOfTwo()
     factor.store(to: rescale)
     return reference
+  }
+
+  /// Of which power of two a weight is.
+  @inline(__always)
+  private static func formExponent(of score: inout Row, below reference: Row, _ exponent: Float) {
+    score.subtract(reference)
+    score.multiply(by: Row(repeating: exponent))
   }
 
   @inline(__always)

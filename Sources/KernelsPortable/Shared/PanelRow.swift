@@ -16,12 +16,15 @@ protocol PanelRow {
   mutating func add<Terms: ProductTerms>(_: Terms.Type, _ scalar: Float, times other: Self)
   mutating func add(_ other: Self)
   mutating func multiply(by other: Self)
+  /// Replaces every `x` by `x · other + constant`.
+  mutating func multiply(by other: Self, adding constant: Float)
+  mutating func subtract(_ other: Self)
   mutating func formMaximum(with other: Self)
   mutating func replaceNegativeInfinity(with value: Float)
-  /// Replaces every `x` by `2^(unit · (x − reference))`.
-  mutating func formPower(below reference: Self, unit: Float)
-  /// The same to the accuracy of bfloat16.
-  mutating func formRoughPower(below reference: Self, unit: Float)
+  /// The nearest integers.
+  func nearestIntegers() -> Self
+  /// Replaces every `x` by `x · 2^exponent`, or 0 where the exponent is below −150.
+  mutating func multiplyByTwo(to exponent: Self)
   /// Pairs of bfloat16, the first from this row.
   func paired(with other: Self) -> Self
 }
@@ -98,13 +101,23 @@ struct OneVector: PanelRow {
   }
 
   @inline(__always)
-  mutating func formPower(below reference: Self, unit: Float) {
-    lanes = powerOfTwo((lanes - reference.lanes) * Lanes(repeating: unit))
+  mutating func multiply(by other: Self, adding constant: Float) {
+    lanes = multiplyAdd(lanes, other.lanes, Lanes(repeating: constant))
   }
 
   @inline(__always)
-  mutating func formRoughPower(below reference: Self, unit: Float) {
-    lanes = roughPowerOfTwo((lanes - reference.lanes) * Lanes(repeating: unit))
+  mutating func subtract(_ other: Self) {
+    lanes -= other.lanes
+  }
+
+  @inline(__always)
+  func nearestIntegers() -> Self {
+    OneVector(whole(of: lanes))
+  }
+
+  @inline(__always)
+  mutating func multiplyByTwo(to exponent: Self) {
+    lanes = scale(lanes, byTwoTo: exponent.lanes)
   }
 
   @inline(__always)

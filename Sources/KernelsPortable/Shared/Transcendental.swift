@@ -6,12 +6,12 @@ func exponential(_ value: Lanes) -> Lanes {
   var bounded = value.replacing(with: ceiling, where: value .> ceiling)
   bounded = bounded.replacing(with: floor, where: bounded .< floor)
   let product = bounded * Lanes(repeating: binaryLogarithmOfE)
-  let whole = product - fraction(of: product)
+  let exponent = whole(of: product)
   // ln 2 in two parts, the first of so few bits that its product with a whole number is exact.
-  var rest = multiplyAdd(whole, Lanes(repeating: -0.693_359_375), bounded)
-  rest = multiplyAdd(whole, Lanes(repeating: 2.121_944_4e-4), rest) * Lanes(repeating: binaryLogarithmOfE)
+  var rest = multiplyAdd(exponent, Lanes(repeating: -0.693_359_375), bounded)
+  rest = multiplyAdd(exponent, Lanes(repeating: 2.121_944_4e-4), rest) * Lanes(repeating: binaryLogarithmOfE)
   // One power of two less, doubled: the largest finite results have an exponent that `scale` does not reach.
-  let half = scale(powerOfFraction(rest), byTwoTo: whole - Lanes(repeating: 1))
+  let half = scale(powerOfFraction(rest), byTwoTo: exponent - Lanes(repeating: 1))
   return half + half
 }
 
