@@ -16,7 +16,7 @@ package enum StrassenPairs {
   }
 
   /// The parts that a sum of `depth` steps is made of.
-  package static func parts(_ depth: Int) -> Int { depth > longestPart ? (depth + 767) / 768 : 1 }
+  package static func parts(_ depth: Int) -> Int { max(1, (depth + longestPart - 1) / longestPart) }
 
   /// The steps of half a part, whole cache lines of 16 numbers; what remains of the depth is added up as usual.
   package static func halfDepth(_ depth: Int) -> Int { depth / (2 * parts(depth)) / 16 * 16 }

@@ -17,7 +17,7 @@ package struct WorkerSpan: Hashable, Sendable {
 /// A fixed set of threads that share out independent tasks.
 ///
 /// The calling thread works too, so a pool of one has no threads of its own. Idle threads sleep once they have waited for
-/// some microseconds. A call from inside a
+/// two milliseconds. A call from inside a
 /// task, or while another call is running, is done by its own thread alone.
 package final class WorkerPool: Sendable {
   /// A task: its index, and scratch memory that no other task uses meanwhile (aligned to 64, contents unspecified).
@@ -174,9 +174,10 @@ private final class SharedState: @unchecked Sendable {
     }
   }
 
-  /// Waits for a short time: waking a thread that sleeps takes longer than many tasks, and than what lies between two calls.
+  /// Waits for a short time: waking a thread that sleeps takes longer than many tasks, and than what lies between two calls,
+  /// which is at most a task of the thread that is done last.
   private func wait(until isDone: () -> Bool) {
-    let patience: UInt64 = 200_000
+    let patience: UInt64 = 2_000_000
     let start = DispatchTime.now().uptimeNanoseconds
     while !isDone() {
       for _ in 0..<16 { flashfuse_pause() }

@@ -15,18 +15,28 @@ enum ProductTile<Row: PanelRow> {
       let line = UnsafeRawPointer(target + index &* targetStride)
       for vector in 0..<Row.vectors { prefetchForWriting(line + vector &* MemoryLayout<Lanes>.size) }
     }
-    let sums = sums(left, rows: rows, depth: depth, panel: panel, ahead: ahead)
-    guard rows == RowBlock<Row>.count else {
-      withAlignedLanes(RowBlock<Row>.count &* Row.vectors) { base in
-        sums.store(to: base)
-        for index in 0..<rows {
-          TileTarget(base: target, accumulates: accumulates)
-            .put(Row(loading: base + index &* Row.vectors), index &* targetStride)
-        }
-      }
-      return
+    let target = TileTarget(base: target, accumulates: accumulates)
+    if rows == RowBlock<Row>.count {
+      sums(RowBlock<Row>.self, left, rows: rows, depth: depth, panel: panel, ahead: ahead)
+        .put(to: target, stride: targetStride)
+    } else if rows > FourRows<Row>.count {
+      let sums = sums(RowBlock<Row>.self, left, rows: rows, depth: depth, panel: panel, ahead: ahead)
+      put(sums, rows: rows, to: target, stride: targetStride)
+    } else {
+      // Rows that are not there would take as long as others.
+      let sums = sums(FourRows<Row>.self, left, rows: rows, depth: depth, panel: panel, ahead: ahead)
+      put(sums, rows: rows, to: target, stride: targetStride)
     }
-    sums.put(to: TileTarget(base: target, accumulates: accumulates), stride: targetStride)
+  }
+
+  /// Adds the first rows of a block to some of a target.
+  @inline(__always)
+  private static func put<Block: AccumulatorRows>(_ sums: Block, rows: Int, to target: TileTarget, stride: Int)
+  where Block.Row == Row {
+    withAlignedLanes(Block.count &* Row.vectors) { base in
+      sums.store(to: base)
+      for index in 0..<rows { target.put(Row(loading: base + index &* Row.vectors), index &* stride) }
+    }
   }
 
   /// Computes a whole tile, and adds it to one or two places or takes it away from them.
@@ -37,17 +47,17 @@ enum ProductTile<Row: PanelRow> {
   ) {
     to.prefetch(Row.self, rows: rows, stride: stride)
     andTo?.prefetch(Row.self, rows: rows, stride: stride)
-    let sums = sums(left, rows: rows, depth: depth, panel: panel, ahead: ahead)
+    let sums = sums(RowBlock<Row>.self, left, rows: rows, depth: depth, panel: panel, ahead: ahead)
     sums.put(to: to, stride: stride)
     if let andTo { sums.put(to: andTo, stride: stride) }
   }
 
   @inline(__always)
-  private static func sums(
-    _ left: Matrix, rows: Int, depth: Int, panel: UnsafePointer<Float>, ahead: some Alongside
-  ) -> RowBlock<Row> {
-    let sources = RowBlock<Row>.Sources(left.base, first: 0, last: rows &- 1, stride: left.rowStride)
-    var sums = RowBlock<Row>(repeating: 0)
+  private static func sums<Block: AccumulatorRows>(
+    _: Block.Type, _ left: Matrix, rows: Int, depth: Int, panel: UnsafePointer<Float>, ahead: some Alongside
+  ) -> Block where Block.Row == Row {
+    let sources = Block.Sources(left.base, first: 0, last: rows &- 1, stride: left.rowStride)
+    var sums = Block(repeating: 0)
     // A pointer to vectors would promise an alignment that views of a panel needn't have; panels are whole vectors.
     var row = UnsafeRawPointer(panel).assumingMemoryBound(to: Lanes.self)
     let end = row + depth &* Row.vectors

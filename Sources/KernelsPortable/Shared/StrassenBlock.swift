@@ -32,7 +32,7 @@ struct StrassenBlock {
     var minus: Quarter?
 
     var second: Quarter? { plus ?? minus }
-    var sign: Float { minus == nil ? 1 : -1 }
+    var isDifference: Bool { minus != nil }
   }
 
   /// A product of two factors, and the quarters of the target that it is added to, or taken away from.
@@ -194,7 +194,7 @@ struct StrassenBlock {
     let size = MemoryLayout<Float>.size
     return SumsAhead(
       left: Summands(
-        first: place(factor.first), second: factor.second.map(place), sign: factor.sign,
+        first: place(factor.first), second: factor.second.map(place), isDifference: factor.isDifference,
         target: UnsafeMutableRawPointer(sums)),
       leftRows: rows.count, leftStride: size &* problem.left.rowStride,
       leftDistance: size &* 2 &* Self.tileRows &* problem.left.rowStride, leftTargetStride: size &* depth,
@@ -240,7 +240,7 @@ struct StrassenBlock {
             UnsafeRawPointer(panelBase(quarter, part: next.part, panel: panel) + 16 &* line)
           }
           ahead.panel = Summands(
-            first: place(factor.first), second: factor.second.map(place), sign: factor.sign,
+            first: place(factor.first), second: factor.second.map(place), isDifference: factor.isDifference,
             target: UnsafeMutableRawPointer(panelSums(place: next.panelPlace, panel: panel) + 16 &* line))
           ahead.panelLines = linesPerStep
           ahead.remainingLines = Swift.max(0, Swift.min(linesPerTile, width &* steps &- line))

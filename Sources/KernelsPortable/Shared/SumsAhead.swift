@@ -7,8 +7,8 @@ protocol Alongside {
 struct Summands {
   var first: UnsafeRawPointer
   var second: UnsafeRawPointer?
-  /// 1, or −1 for a difference.
-  var sign: Float = 1
+  /// Whether the second is taken away.
+  var isDifference = false
   var target: UnsafeMutableRawPointer
 }
 
@@ -44,12 +44,11 @@ struct SumsAhead: Alongside {
   private mutating func bringLeft() {
     var first = left.first
     if var second = left.second {
-      let sign = Lanes(repeating: left.sign)
       var target = left.target
       for row in 0..<leftRows {
         prefetch(first + leftDistance)
         prefetch(second + leftDistance)
-        Self.add(first, second, sign, to: target)
+        Self.write(first, second, isDifference: left.isDifference, to: target)
         if let peaks {
           Self.measure(first, &peaks[row])
           Self.measure(second, &peaks[row])
@@ -75,11 +74,10 @@ struct SumsAhead: Alongside {
     let lines = Swift.min(panelLines, remainingLines)
     remainingLines &-= lines
     if var second = panel.second {
-      let sign = Lanes(repeating: panel.sign)
       for _ in 0..<lines {
         prefetch(panel.first + panelDistance)
         prefetch(second + panelDistance)
-        Self.add(panel.first, second, sign, to: panel.target)
+        Self.write(panel.first, second, isDifference: panel.isDifference, to: panel.target)
         panel.first += Self.lineBytes
         second += Self.lineBytes
         panel.target += Self.lineBytes
@@ -94,15 +92,18 @@ struct SumsAhead: Alongside {
     self.panel = panel
   }
 
+  /// Writes a sum or a difference, by additions, which have units of their own: a multiplication with a sign would take one from the
+  /// product.
   @inline(__always)
-  private static func add(
-    _ first: UnsafeRawPointer, _ second: UnsafeRawPointer, _ sign: Lanes, to target: UnsafeMutableRawPointer
+  private static func write(
+    _ first: UnsafeRawPointer, _ second: UnsafeRawPointer, isDifference: Bool, to target: UnsafeMutableRawPointer
   ) {
     var offset = 0
     while offset < lineBytes {
-      let sum = multiplyAdd(
-        (second + offset).loadUnaligned(as: Lanes.self), sign, (first + offset).loadUnaligned(as: Lanes.self))
-      target.storeBytes(of: sum, toByteOffset: offset, as: Lanes.self)
+      let (a, b) = (
+        (first + offset).loadUnaligned(as: Lanes.self), (second + offset).loadUnaligned(as: Lanes.self)
+      )
+      target.storeBytes(of: isDifference ? a - b : a + b, toByteOffset: offset, as: Lanes.self)
       offset &+= MemoryLayout<Lanes>.size
     }
   }

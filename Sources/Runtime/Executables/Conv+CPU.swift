@@ -28,7 +28,7 @@ extension Conv: CPUExecutable {
 
 /// Convolution as a product of the filters with a matrix that has the elements under the window as columns.
 ///
-/// That matrix is made for a block of output positions at a time, by each thread for its own.
+/// That matrix is made for a block of output positions at a time, by each thread for its own, as the panels that products read.
 private struct ConvolutionKernel: Kernel {
   private let batch: Int
   private let group: Int
@@ -119,10 +119,15 @@ private struct ConvolutionKernel: Kernel {
     let length = min(blockLength, positions - start)
     let source = memory.data + plane * channels * inputSize
     let matrix = (scratch + (scratchPerThread - matrixBytes)).assumingMemoryBound(to: Float.self)
-    if !isPointwise { unfold(source, start, length, into: matrix) }
     let columns = isPointwise ? source + start : UnsafePointer(matrix)
     let target = memory.result + plane * filters * positions + start
     var (problem, item) = product(memory, group: plane % group, columns: columns, target: target, length: length)
+    if !isPointwise {
+      for first in stride(from: 0, to: length, by: kernels.panelColumns) {
+        let count = min(kernels.panelColumns, length - first)
+        unfold(source, start + first, count, into: matrix + first * depth, stride: kernels.packedColumns(count))
+      }
+    }
     guard let bias = memory.bias else { return kernels.multiply(problem, item, scratch) }
     let sum = ElementwiseInstruction(.add, 0, 1, register: 0)
     let operand = StripOperand(base: bias + plane % group * filters, rowStride: 1, columnStride: 0)
@@ -141,14 +146,15 @@ private struct ConvolutionKernel: Kernel {
   ) -> (ProductProblem, ProductItem) {
     let problem = ProductProblem(
       left: StridedMatrix(base: memory.weights + group * filters * depth, rowStride: depth, columnStride: 1),
-      right: StridedMatrix(base: columns, rowStride: isPointwise ? inputSize : length, columnStride: 1), panels: nil,
+      right: StridedMatrix(base: columns, rowStride: inputSize, columnStride: 1), panels: isPointwise ? nil : columns,
       target: target, targetStride: positions, rows: filters, columns: length, depth: depth)
     return (problem, ProductItem(firstRow: 0, rowCount: filters, firstColumn: 0, columnCount: length))
   }
 
-  /// Writes, for every channel and kernel position, the elements that the positions of a block meet, 0 in the padding.
+  /// Writes, for every channel and kernel position, the elements that the positions of a panel meet, 0 in the padding and up to the next
+  /// line, `stride` on.
   private func unfold(
-    _ source: UnsafePointer<Float>, _ start: Int, _ length: Int, into columns: UnsafeMutablePointer<Float>
+    _ source: UnsafePointer<Float>, _ start: Int, _ length: Int, into columns: UnsafeMutablePointer<Float>, stride: Int
   ) {
     for (tap, runs) in taps.enumerated() {
       let clipped = runs.compactMap { run -> WindowRun? in
@@ -159,15 +165,18 @@ private struct ConvolutionKernel: Kernel {
         (part.target, part.count) = (first - start, last - first)
         return part
       }
+      let covered = clipped.reduce(0) { $0 + $1.count }
       for channel in 0..<channels {
-        let line = columns + (channel * taps.count + tap) * length
+        let line = columns + (channel * taps.count + tap) * stride
         let plane = source + channel * inputSize
-        line.update(repeating: 0, count: length)
+        if covered < stride { line.update(repeating: 0, count: stride) }
         for run in clipped {
-          if run.step == 1 {
-            (line + run.target).update(from: plane + run.source, count: run.count)
-          } else {
-            for index in 0..<run.count { line[run.target + index] = plane[run.source + index * run.step] }
+          let (target, source) = (line + run.target, plane + run.source)
+          switch run.step {
+          case 1: target.update(from: source, count: run.count)
+          // Known steps are loads and shuffles of whole vectors.
+          case 2: for index in 0..<run.count { target[index] = source[2 &* index] }
+          default: for index in 0..<run.count { target[index] = source[index &* run.step] }
           }
         }
       }
