@@ -26,6 +26,9 @@ FORMS = {
     "lowest, then a bias": [("Where", "keep", None, "lowest"), ("Add", None, "bias")],
     "infinite, then a bias": [("Where", "keep", None, "-inf"), ("Add", None, "bias")],
     "a bias, then lowest": [("Add", None, "bias"), ("Where", "keep", None, "lowest")],
+    "a bias, then low": [("Add", None, "bias"), ("Where", "keep", None, "low")],
+    "padding, then low": [("Add", None, "padding"), ("Where", "keep", None, "low")],
+    "a table, then low": [("Add", None, "table"), ("Where", "keep", None, "low")],
     "lowest, then doubled": [("Where", "keep", None, "lowest"), ("Mul", None, "two")],
     "low, then padding": [("Where", "keep", None, "low"), ("Add", None, "padding")],
     "a bias, then low, then padding": [("Add", None, "bias"), ("Where", "keep", None, "low"), ("Add", None, "padding")],
@@ -58,8 +61,9 @@ def model_and_inputs(form: str, kind: str, fixed: bool):
         "unpadded": random.uniform(size=(BATCH, 1, 1, KEYS)) > 0.5,
     }
     numbers = {"zero": 0.0, "scale": SIZE**-0.5, "lowest": lowest, "-inf": -numpy.inf, "low": -1e4, "two": 2.0}
+    numbers["table"] = random.normal(size=(HEADS, QUERIES, KEYS))
     nodes = [helper.make_node("MatMul", ["q", "k"], ["product"]), helper.make_node("Mul", ["product", "scale"], ["step0"])]
-    if form.endswith("padding"):
+    if "padding" in form:
         nodes.append(helper.make_node("Where", ["unpadded", "zero", "lowest"], ["padding"]))
     for index, (operator, *operands) in enumerate(FORMS[form]):
         names = [f"step{index}" if each is None else each for each in operands]

@@ -16,8 +16,8 @@ public struct Document: Sendable {
   /// Inputs of the graph that are weights of the model, whose values the file does not hold.
   public var missingWeights: Set<String> { source.missingWeights }
 
-  /// What to tell of a fused node for which the format has no operator; nil for any other.
-  public func remark(on node: Node) -> String? { source.remark(on: node) }
+  /// What to tell of a fused node of `graph` for which the format has no operator; nil for any other.
+  public func remark(on id: NodeID, in graph: Graph) -> String? { source.remark(on: id, in: graph) }
 
   /// Writes the model with `rewritten`, which passes made from `graph`, in its place; whatever no pass touched is written as it was.
   ///
@@ -34,8 +34,8 @@ public protocol ModelSource: Sendable {
   /// Inputs of the graph that are weights of the model, whose values are not in the file.
   var missingWeights: Set<String> { get }
 
-  /// What to tell of a fused node for which the format has no operator; nil for any other.
-  func remark(on node: Node) -> String?
+  /// What to tell of a fused node of `graph` for which the format has no operator; nil for any other.
+  func remark(on id: NodeID, in graph: Graph) -> String?
 
   /// Writes the file at `path` (and what belongs beside it): this content, with what differs between `original` and `rewritten` changed.
   func write(_ rewritten: Graph, of original: Graph, to path: String, options: WriteOptions) throws
@@ -44,7 +44,7 @@ public protocol ModelSource: Sendable {
 extension ModelSource {
   public var missingWeights: Set<String> { [] }
 
-  public func remark(on node: Node) -> String? { nil }
+  public func remark(on id: NodeID, in graph: Graph) -> String? { nil }
 }
 
 /// Choices when writing a model.

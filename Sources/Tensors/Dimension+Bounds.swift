@@ -63,7 +63,7 @@ extension Dimension {
     case (.number(let own), .number(let number)): own >= number
     case (.number, .symbol): false
     case (.symbol(let name), .number(let number)): Atom.symbol(name).lowerBound.map { $0 >= number } ?? false
-    case (.symbol(let name), .symbol(let symbol)): name == symbol
+    case (.symbol(let name), .symbol(let symbol)): name == symbol && !isUnknown && !isUnrepresentable
     default: (self - other).lowerBound.map { $0 >= 0 } ?? false
     }
   }
@@ -85,6 +85,7 @@ extension Dimension {
 
   /// Whether the two are equal for all sizes, or for none; nil where neither is known.
   public func equals(_ other: Dimension) -> Bool? {
+    if isUnknown || isUnrepresentable { return nil }
     if self == other { return true }
     if let a = constant, let b = other.constant { return a == b }
     return isAtLeast(other + 1) || other.isAtLeast(self + 1) ? false : nil
@@ -96,7 +97,8 @@ extension Dimension.Atom {
   fileprivate var lowerBound: Int? {
     switch self {
     case .symbol(let name):
-      return name.hasPrefix(Dimension.contentPrefix) || name == "?overflow" ? nil : 0
+      // What is computed from the unknown is unknown, and may be negative.
+      return name.hasPrefix(Dimension.contentPrefix) || name == "?" || name == "?overflow" ? nil : 0
     case .function(let function, let arguments):
       let bounds = arguments.map(\.lowerBound)
       switch function {

@@ -82,6 +82,18 @@ struct ShapeArithmeticTests {
     #expect(graph.type(of: whole).shape == [batch, length])
   }
 
+  @Test mutating func `a slice of a size that is too long to write down`() throws {
+    // What the blocks of a model make of a size that meets a number, from which the first element is split off.
+    var x = try input([batch, length])
+    for _ in 0..<8 {
+      let first = try graph.insert(Slice(), [x, try constant(0), try constant(1), try constant(1)])
+      #expect(graph.type(of: first).shape.dimensions?[1] != 0)
+      let rest = try graph.insert(Slice(), [x, try constant(1), try constant(.max), try constant(1)])
+      let sum = try graph.insert(Add(), [rest, try input([1, 196])])
+      x = try graph.insert(Add(), [x, try graph.insert(Concat(axis: 1), [first, sum])])
+    }
+  }
+
   @Test mutating func `an entry that is not known is what the others leave`() throws {
     let x = try input([batch, length, 64])
     let unknown = try graph.addInput(["n"], TensorType(.int64, [1]))
@@ -89,6 +101,21 @@ struct ShapeArithmeticTests {
     let target = try graph.insert(Concat(), [shape, unknown, try constant(16)])
     let reshaped = try graph.insert(Reshape(), [x, target])
     #expect(graph.type(of: reshaped).shape == [batch, length, 4, 16])
+  }
+
+  @Test mutating func `the size of an axis that is there is a size, whatever computes it`() throws {
+    let count = try graph.addInput(["n"], TensorType(.int64, []))
+    let range = try graph.insert(NumberRange(), [try scalar(0), count, try scalar(1)])
+    let rows = try graph.insert(Unsqueeze(), [try graph.insert(Cast(to: .float32), [range]), try constant(1)])
+    let x = try graph.insert(Mul(), [rows, try input([1, 64])])
+    let size = try graph.insert(ShapeOf(start: 0, end: 1), [x])
+    let target = try graph.insert(Concat(), [try constant(-1), size, try constant(16)])
+    let reshaped = try graph.insert(Reshape(), [x, target])
+    #expect(graph.type(of: reshaped).shape.dimensions?[1] == graph.type(of: x).shape.dimensions?[0])
+    #expect(graph.type(of: reshaped).shape.dimensions?[0] == 4)
+    let unknown = try graph.insert(Concat(), [try constant(-1), try graph.addInput(["m"], TensorType(.int64, [1]))])
+    let other = try graph.insert(Reshape(), [x, unknown])
+    #expect(graph.type(of: other).shape.dimensions?[0].isSizeExpression == true)
   }
 
   @Test mutating func `contents of unknown sign are never taken for sizes that are not negative`() throws {
@@ -109,6 +136,15 @@ struct DimensionBoundsTests {
     #expect((s * t * 2 + 3).lowerBound == 3)
     #expect((s - 1).lowerBound == -1)
     #expect((Dimension(1) - s).lowerBound == nil)
+  }
+
+  /// So is what has more terms than are kept.
+  @Test func `of the unknown nothing is known`() {
+    for dimension in [Dimension.unknown, .unrepresentable, .unknown - s, 1 - Dimension.unknown] {
+      #expect(dimension.lowerBound == nil)
+      #expect(!Dimension(0).isAtLeast(dimension) && !dimension.isAtLeast(0) && !dimension.isAtLeast(dimension))
+      #expect(dimension.equals(dimension) == nil && dimension.equals(3) == nil)
+    }
   }
 
   @Test func `functions are bounded by their arguments`() {

@@ -43,6 +43,9 @@ public struct AttentionVariant: Sendable, CustomStringConvertible {
       try .init("mask with an empty row, guarded", mask: [2, 1, 4, 6], emptyRow: 0) { $0.guardsNaN = true },
       try .init("mask with the lowest score", mask: [2, 1, 4, 6], emptyRow: 0) { $0.maskedScore = finite },
       try .init("mask with −10000", mask: [2, 1, 1, 6], emptyRow: 0) { $0.maskedScore = -10000 },
+      try .init("bias and mask with −10000", bias: [2, 3, 4, 6], mask: [2, 1, 1, 6], emptyRow: 0) {
+        $0.maskedScore = -10000
+      },
       try .init("mask with −1", mask: [2, 1, 1, 6], emptyRow: 0) { $0.maskedScore = -1 },
       try .init("mask and bias", bias: [2, 3, 4, 6], mask: [1, 1, 4, 6], emptyRow: 0) { $0.maskedScore = finite },
       try .init("mask and causal", mask: [2, 1, 1, 6], emptyRow: 0) { $0.causal = .lowerRight },

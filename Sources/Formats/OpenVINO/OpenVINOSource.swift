@@ -11,7 +11,7 @@ struct OpenVINOSource: ModelSource {
 
   var format: String { "openvino" }
 
-  func remark(on node: Node) -> String? { ScaledDotProductAttentionForm.objection(to: node) }
+  func remark(on id: NodeID, in graph: Graph) -> String? { ScaledDotProductAttentionForm.objection(to: id, in: graph) }
 
   func write(_ rewritten: Graph, of original: Graph, to path: String, options: WriteOptions) throws {
     let rewrite = try IRRewrite(source: graph, original: original, rewritten: rewritten).lowered()

@@ -41,7 +41,9 @@ public struct Reshape: GraphOperation {
         try require(size >= 0, "\(size) is no size")
         sizes.append(entry)
       case nil:
-        sizes.append(entry.isSizeExpression ? entry : .unknown)
+        // What a run computes may be −1, unless it is the size of an axis that is there.
+        let isSize = entry.isSizeExpression || source.dimensions?.contains(entry) ?? false
+        sizes.append(isSize ? entry : .unknown)
       }
     }
     try require(open.count <= 1, "only one entry of the shape may be -1")

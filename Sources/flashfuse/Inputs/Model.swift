@@ -28,7 +28,9 @@ struct FusedModel {
     if fuses { progress.begin("fusing, \(graph.nodeCount) nodes") }
     var log = fuses ? try pipeline.run(on: &graph) : FusionLog()
     var remarks: [String: String] = [:]
-    for node in graph.nodes { if let remark = document.remark(on: node) { remarks[node.name] = remark } }
+    for node in graph.nodes {
+      if let remark = document.remark(on: node.id, in: graph) { remarks[node.name] = remark }
+    }
     log.add(remarks)
     self.log = log
     fused = graph

@@ -53,7 +53,7 @@ struct ONNXAttentionWritingTests {
   @Test func whatAnOperatorCannotSayIsAFunction() throws {
     let functions = [
       "soft-cap", "soft-cap and bias", "causal, soft-cap and sinks", "sinks", "sinks and mask", "mask with −1",
-      "64 bits",
+      "bias and mask with −10000", "64 bits",
     ]
     for variant in try AttentionVariant.all() {
       let types = try write(variant, .microsoft, isDynamic: true).types

@@ -92,6 +92,7 @@ struct DamagedIR: CustomTestStringConvertible, Sendable {
       .scores.with { $0.layers[0] = ExampleIR.parameter(0, "query", "?,4,8", element: "f33") }),
     DamagedIR("a shape that overflows", says: "overflows", constant(shape: "4611686018427387904, 4", size: "16")),
     DamagedIR("a size that does not fit the shape", says: "has 16 bytes", constant(size: "12")),
+    DamagedIR("a size where there are no elements", says: "has 0 bytes", constant(shape: "0, 2", size: "8")),
     DamagedIR("an offset behind the end", says: "belongs to another model", constant(offset: "4")),
     DamagedIR("an offset that overflows", says: "belongs to another model", constant(offset: "9223372036854775807")),
     DamagedIR("a negative offset", says: "must not be negative", constant(offset: "-4")),

@@ -33,6 +33,10 @@ extension AttentionBuilder {
       guard element == .float32 || element == .float64 || attention.maskedScore == -.infinity else {
         throw ModelError.unsupported("a finite masked score in 16 bits")
       }
+      // A row of which the bias hides what the mask leaves would see what the mask hides, each key by its own score.
+      if needsUniformRows, let bias = optionalInput(3), !graph.stays(bias, farAbove: attention.maskedScore) {
+        throw ModelError.unsupported("a bias that may be as low as a masked score")
+      }
       let fill = try scalar(attention.maskedScore, element)
       total = try insert(Where(), [mask, total ?? scalar(0, element), fill])
     }

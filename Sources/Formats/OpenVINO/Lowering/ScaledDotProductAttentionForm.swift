@@ -10,7 +10,7 @@ struct ScaledDotProductAttentionForm {
   /// A hidden score as low as this absorbs whatever score it is added to, in 32 bits: adding it is as good as putting it in its place.
   private static let absorbing = -1e30
 
-  /// A hidden score as low as this weighs nothing beside one that is seen, as long as no bias lowers that one, too.
+  /// A hidden score as low as this weighs nothing beside one that is seen, where no bias lowers that one as far.
   private static let negligible = -1000.0
 
   private let attention: FlashAttention
@@ -38,17 +38,19 @@ struct ScaledDotProductAttentionForm {
   }
 
   /// Why the attention `node` is written as its parts; nil where it isn't, and for any other node.
-  static func objection(to node: Node) -> String? {
-    guard node.is(FlashAttention.self), let attention = node.operation as? FlashAttention else { return nil }
-    let form = ScaledDotProductAttentionForm(attention, node)
-    guard let missing = form?.missing else { return nil }
+  static func objection(to id: NodeID, in graph: Graph) -> String? {
+    let node = graph[id]
+    guard node.is(FlashAttention.self), let attention = node.operation as? FlashAttention,
+      let missing = ScaledDotProductAttentionForm(attention, node)?.missing(in: graph)
+    else { return nil }
     return "written as its parts: OpenVINO's ScaledDotProductAttention has no \(missing)"
   }
 
   /// What the attention has and no `ScaledDotProductAttention` can be given, whatever is put around it.
-  private var missing: String? {
+  private func missing(in graph: Graph) -> String? {
     if attention.softcap != 0 { return "soft-cap" }
-    return hasFiniteFill && !canFill ? "mask that leaves hidden keys a score of \(attention.maskedScore)" : nil
+    guard hasFiniteFill, !canFill(in: graph) else { return nil }
+    return "mask that leaves hidden keys a score of \(attention.maskedScore)"
   }
 
   private init?(_ attention: FlashAttention, _ node: Node) {
@@ -73,7 +75,7 @@ struct ScaledDotProductAttentionForm {
   private var hasFiniteFill: Bool { filling != nil && attention.maskedScore.isFinite }
 
   private mutating func result(in graph: inout Graph) throws -> Value {
-    guard missing == nil else {
+    guard missing(in: graph) == nil else {
       return try attention.decompose(node.inputs, in: &graph)[0]
     }
     let element = graph.type(of: query).element
@@ -108,10 +110,12 @@ struct ScaledDotProductAttentionForm {
   }
 
   /// Whether rows of which the mask hides all can be told from the others, or are the same as when the hidden score is added.
-  private var canFill: Bool {
-    attention.maskedScore <= Self.absorbing
-      || attention.maskedScore <= Self.negligible && !hidesByPosition && sinks == nil && bias == nil
-        && !attention.guardsNaN
+  private func canFill(in graph: Graph) -> Bool {
+    if attention.maskedScore <= Self.absorbing { return true }
+    guard attention.maskedScore <= Self.negligible, !hidesByPosition, sinks == nil, !attention.guardsNaN else {
+      return false
+    }
+    return bias.map { graph.stays($0, farAbove: attention.maskedScore) } ?? true
   }
 
   /// Half precision can't hold what is added to hide a score, and all operands must have one type.

@@ -26,9 +26,11 @@ struct IRWeights {
     try require(offset >= 0 && size >= 0, "offset \(offset) and size \(size) must not be negative")
     if element != .unknown {
       let bytes = count * element.byteCount
-      try require(size == bytes, "size is \(size), but \(text)\(shape) has \(bytes) bytes")
+      // OpenVINO writes one byte for a constant without elements.
+      try require(
+        size == bytes || (bytes == 0 && size == 1), "size is \(size), but \(text)\(shape) has \(bytes) bytes")
     }
-    if size == 0 && element != .unknown { return try Tensor(element: element, shape: shape) { _ in } }
+    if count == 0 && element != .unknown { return try Tensor(element: element, shape: shape) { _ in } }
     let storage = try mapped()
     guard offset <= storage.byteCount, size <= storage.byteCount - offset else {
       throw ModelError.invalid(
