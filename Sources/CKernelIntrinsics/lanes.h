@@ -165,6 +165,12 @@ static inline __attribute__((always_inline)) flashfuse_float16 flashfuse_interle
       flashfuse_float##N v) {                                                                                  \
     return __builtin_convertvector(FLASHFUSE_ROUND_TO_HIGH(N, v) >> 16, flashfuse_half##N);                    \
   }                                                                                                            \
+  /* The larger; a NaN in b is passed over. */                                                                 \
+  static inline __attribute__((always_inline)) flashfuse_float##N flashfuse_maximum##N(                        \
+      flashfuse_float##N a, flashfuse_float##N b) {                                                            \
+    flashfuse_word##N isLarger = (flashfuse_word##N)(b > a);                                                   \
+    return (flashfuse_float##N)((isLarger & (flashfuse_word##N)b) | (~isLarger & (flashfuse_word##N)a));       \
+  }                                                                                                            \
   static inline __attribute__((always_inline)) flashfuse_float##N flashfuse_whole##N(flashfuse_float##N x) { \
     return FLASHFUSE_WHOLE##N(x);                                                                           \
   }                                                                                                            \

@@ -41,7 +41,8 @@ package struct AttentionProblem: @unchecked Sendable {
   /// What the blocks of mask and bias hold, or nil where it was not worth finding out.
   package var maskStates: MaskStates?
   package var biasStates: MaskStates?
-  /// The length, as a vector, of the longest key of every batch entry and key head, or nil where the bias hides nothing.
+  /// The length, as a vector, of the longest key of every batch entry and key head among those that the bias may hide,
+  /// or nil where it hides nothing.
   package var longestKeys: UnsafePointer<Float>?
   /// Its base has to come from a mutable pointer.
   package var output: ResolvedOperand

@@ -74,7 +74,7 @@ package struct FlashAttention: Sendable {
     let biasScan = fitting(known.bias, arguments.bias.map { .bias($0) }) ?? biasScan(on: pool)
     let hidden = HiddenParts(
       mask: maskScan, bias: biasScan,
-      longestKeys: arguments.mask == nil && biasScan?.hidesBlocks ?? false ? longestKeys(on: pool) : nil)
+      longestKeys: arguments.mask == nil ? longestKeys(among: biasScan?.hiddenKeys ?? [], on: pool) : nil)
     let division = WorkDivision(
       arguments, tiles: tiles, panelRows: instructionSet.kernels.panelRows, workers: pool.workerCount)
     let splits = division.keySplits(workers: pool.workerCount)
@@ -89,22 +89,26 @@ package struct FlashAttention: Sendable {
   struct HiddenParts: Sendable {
     var mask: MaskScan?
     var bias: MaskScan?
-    /// Of every batch entry and key head.
+    /// Of every batch entry and key head, the length of the longest key that the bias may hide.
     var longestKeys: [Float]?
   }
 
-  private func longestKeys(on pool: WorkerPool) -> [Float] {
-    let kernels = instructionSet.kernels
+  /// Nil where there are no such keys.
+  private func longestKeys(among hidden: [Range<Int>], on pool: WorkerPool) -> [Float]? {
     let keysPerTask = 1024
-    let tasksPerHead = (arguments.keyLength + keysPerTask - 1) / keysPerTask
+    let parts = hidden.flatMap { keys in
+      stride(from: keys.lowerBound, to: keys.upperBound, by: keysPerTask).map {
+        $0..<min($0 + keysPerTask, keys.upperBound)
+      }
+    }
+    guard !parts.isEmpty else { return nil }
+    let kernels = instructionSet.kernels
     let lengths = Mutex([Float](repeating: 0, count: arguments.batch * arguments.keyHeads))
     withProblem { problem in
-      pool.run(count: arguments.batch * arguments.keyHeads * tasksPerHead) { task in
-        let (head, part) = task.quotientAndRemainder(dividingBy: tasksPerHead)
+      pool.run(count: arguments.batch * arguments.keyHeads * parts.count) { task in
+        let (head, part) = task.quotientAndRemainder(dividingBy: parts.count)
         let (batch, keyHead) = head.quotientAndRemainder(dividingBy: arguments.keyHeads)
-        let first = part * keysPerTask
-        let longest = kernels.longestKey(
-          problem, batch, keyHead, first..<min(first + keysPerTask, arguments.keyLength))
+        let longest = kernels.longestKey(problem, batch, keyHead, parts[part])
         // A NaN stays.
         lengths.withLock { if !(longest <= $0[head]) { $0[head] = $0[head].isNaN ? .nan : longest } }
       }

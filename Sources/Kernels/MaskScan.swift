@@ -35,8 +35,8 @@ package final class MaskScan: @unchecked Sendable {
   private let sizes: Sizes
   private let rowBlocks: Int
   private let keyBlocks: Int
-  /// Whether some block hides everything.
-  private(set) var hidesBlocks = false
+  /// The keys of blocks that are hidden from some block of queries.
+  private(set) var hiddenKeys: [Range<Int>] = []
 
   /// Reads an operand of an attention on the threads of `pool`; axes along which it is broadcast are read once.
   init(_ operand: ScannedOperand, of arguments: FlashAttentionArguments, on pool: WorkerPool) {
@@ -46,7 +46,23 @@ package final class MaskScan: @unchecked Sendable {
     let rows = sizes.batch * sizes.heads * rowBlocks
     storage = .allocate(capacity: max(rows * keyBlocks, 1))
     pool.run(count: rows) { self.scan($0, of: operand) }
-    hidesBlocks = UnsafeBufferPointer(start: storage, count: rows * keyBlocks).contains(MaskStates.hides)
+    hiddenKeys = findHiddenKeys(rows: rows, of: arguments.keyLength)
+  }
+
+  private func findHiddenKeys(rows: Int, of keyLength: Int) -> [Range<Int>] {
+    var ranges: [Range<Int>] = []
+    for block in 0..<keyBlocks {
+      let isHidden = (0..<rows).contains { storage[$0 * keyBlocks + block] == MaskStates.hides }
+      guard isHidden else { continue }
+      let first = block * MaskStates.keys
+      let last = sizes.keys == 1 ? keyLength : min(first + MaskStates.keys, keyLength)
+      if let previous = ranges.last, previous.upperBound == first {
+        ranges[ranges.count - 1] = previous.lowerBound..<last
+      } else {
+        ranges.append(first..<last)
+      }
+    }
+    return ranges
   }
 
   deinit {

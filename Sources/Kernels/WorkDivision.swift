@@ -9,6 +9,9 @@ struct WorkDivision: Sendable {
   private let spansPerKeyHead: Int
   private let tileRows: Int
   private let tilesPerSpan: Int
+  /// Tiles of a span but the last one, where that is short, which are done before the short ones of all spans.
+  private let longTiles: Int
+  private let longCount: Int
   let count: Int
 
   /// An item more or less of so many makes little difference.
@@ -46,20 +49,26 @@ struct WorkDivision: Sendable {
     let joinsLast =
       tileCount > 1 && last > Self.fewRows && last <= Self.widestVector && tileRows + last <= tiles.queryRows
     tilesPerSpan = tileCount - (joinsLast ? 1 : 0)
-    count = arguments.isEmpty ? 0 : arguments.batch * keyHeads * spansPerKeyHead * tilesPerSpan
+    let spans = arguments.isEmpty ? 0 : arguments.batch * keyHeads * spansPerKeyHead
+    longTiles = tilesPerSpan - (tilesPerSpan > 1 && !joinsLast && 2 * last <= tileRows ? 1 : 0)
+    longCount = spans * longTiles
+    count = spans * tilesPerSpan
   }
 
-  /// The items of one head follow each other, the last rows first: under a causal mask those take longest.
+  /// The items of one head follow each other, the last rows first: under a causal mask those take longest. Short ones come
+  /// when all others have been done, so that all workers finish at about the same time.
   func item(at index: Int) -> AttentionItem {
-    let (span, reversedTile) = index.quotientAndRemainder(dividingBy: tilesPerSpan)
+    let isLong = index < longCount
+    let span = isLong ? index / longTiles : index - longCount
+    let tile = isLong ? longTiles - 1 - index % longTiles : longTiles
     let (headOfAll, spanInGroup) = span.quotientAndRemainder(dividingBy: spansPerKeyHead)
     let (batch, keyHead) = headOfAll.quotientAndRemainder(dividingBy: keyHeads)
     var item = AttentionItem()
     item.batch = batch
     item.keyHead = keyHead
     item.firstHead = keyHead * group + spanInGroup
-    item.firstRow = (tilesPerSpan - 1 - reversedTile) * tileRows
-    item.rowCount = reversedTile == 0 ? rowsPerSpan - item.firstRow : tileRows
+    item.firstRow = tile * tileRows
+    item.rowCount = tile == tilesPerSpan - 1 ? rowsPerSpan - item.firstRow : tileRows
     item.firstKey = 0
     item.lastKey = keyLength
     return item

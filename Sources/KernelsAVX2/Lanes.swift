@@ -83,6 +83,12 @@ func prefetchForWriting(_ address: UnsafeRawPointer) {
   flashfuse_prefetch_for_writing(address)
 }
 
+/// The larger of each pair of lanes; a NaN in `b` is passed over.
+@inline(__always)
+func maximum(_ a: Lanes, _ b: Lanes) -> Lanes {
+  flashfuse_maximum8(a, b)
+}
+
 /// The integer nearest to each number below 2²²; infinities and NaN are what they are.
 @inline(__always)
 func whole(of x: Lanes) -> Lanes {

@@ -28,6 +28,7 @@ struct MaskScanTests {
       let scan = try run.withArguments(of: run.inputs) { arguments, _ in
         MaskScan(.mask(mask), of: arguments, on: KernelRun.pool)
       }
+      var hidden = [Bool](repeating: false, count: keys)
       for query in 0..<queries {
         let block = query / MaskStates.queries * MaskStates.queries
         for first in Swift.stride(from: 0, to: keys, by: MaskStates.keys) {
@@ -38,8 +39,11 @@ struct MaskScanTests {
             }
           }
           #expect(scan.states.state(batch: 0, head: 0, query: query, firstKey: first, count: 1) == expected)
+          guard expected == MaskStates.hides else { continue }
+          for key in first..<min(first + MaskStates.keys, keys) { hidden[key] = true }
         }
       }
+      #expect(scan.hiddenKeys.flatMap { Array($0) } == hidden.indices.filter { hidden[$0] })
     }
   }
 }

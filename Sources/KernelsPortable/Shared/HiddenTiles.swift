@@ -8,11 +8,7 @@ extension QueryTile {
   /// Whether `e^(maskedScore − maximum)` is zero for every row of the panel.
   func maskedScoresVanish(in tile: PanelTile) -> Bool {
     let limit = Lanes(repeating: problem.maskedScore - leastExponent)
-    for vector in 0..<tile.vectors {
-      let maximum = scratch.maximum[tile.panel &* 3 &+ vector] * Lanes(repeating: unit)
-      if !all(limit .< maximum) { return false }
-    }
-    return true
+    return areBelowMaxima(of: tile) { _, _ in limit }
   }
 
   /// Whether `e^(score + bias − maximum)` is zero for every row of the panel and every key of a tile, given that no bias
@@ -26,36 +22,37 @@ extension QueryTile {
     let longest = longestKeys[item.batch &* problem.keyHeads &+ item.keyHead]
     let keyLength = Lanes(repeating: longest * 1.001 * (problem.usesBFloat16Dots ? problem.scale : 1))
     let bias = Lanes(repeating: MaskStates.leastHiding * 0.999 - leastExponent)
-    for vector in 0..<tile.vectors {
-      let maximum = scratch.maximum[tile.panel &* 3 &+ vector] * Lanes(repeating: unit)
+    return areBelowMaxima(of: tile) { row, maximum in
       let slack = absolute(maximum) * Lanes(repeating: 0.001)
-      let queryLength = squaredQueryLengths(tile, vector).squareRoot()
-      if !all(multiplyAdd(queryLength, keyLength, bias + slack) .< maximum) { return false }
+      return multiplyAdd(scratch.queryLengths[row], keyLength, bias + slack)
     }
-    return true
   }
 
-  private func all(_ mask: SIMDMask<IntegerLanes>) -> Bool {
-    let failed = Lanes(repeating: 1).replacing(with: Lanes(repeating: 0), where: mask)
+  /// Whether bounds are below the maxima of all rows of a panel; the bounds of a vector of rows may depend on their maxima.
+  @inline(__always)
+  private func areBelowMaxima(of tile: PanelTile, _ bounds: (_ row: Int, _ maximum: Lanes) -> Lanes) -> Bool {
+    var failed = Lanes(repeating: 0)
+    for row in tile.panel &* 3..<tile.panel &* 3 &+ tile.vectors {
+      let maximum = scratch.maximum[row] * Lanes(repeating: unit)
+      failed = Lanes(repeating: 1).replacing(with: failed, where: bounds(row, maximum) .< maximum)
+    }
     for lane in 0..<Lanes.scalarCount where failed[lane] != 0 { return false }
     return true
   }
 
-  private func squaredQueryLengths(_ tile: PanelTile, _ vector: Int) -> Lanes {
-    var query = scratch.query + (tile.panel &* 3 &* problem.headSize &+ vector)
-    var sum = Lanes(repeating: 0)
-    if problem.usesBFloat16Dots {
-      for _ in 0..<problem.headSize / 2 {
-        sum = addDot(query.pointee, query.pointee, sum)
-        query += tile.vectors
+  /// Finds the lengths of a panel's queries.
+  func measureQueries(ofPanel panel: Int) {
+    let vectors = vectors(inPanel: panel)
+    for vector in 0..<vectors {
+      var query = scratch.query + (panel &* 3 &* problem.headSize &+ vector)
+      var sum = Lanes(repeating: 0)
+      for _ in 0..<(problem.usesBFloat16Dots ? problem.headSize / 2 : problem.headSize) {
+        let numbers = query.pointee
+        sum = problem.usesBFloat16Dots ? addDot(numbers, numbers, sum) : multiplyAdd(numbers, numbers, sum)
+        query += vectors
       }
-    } else {
-      for _ in 0..<problem.headSize {
-        sum = multiplyAdd(query.pointee, query.pointee, sum)
-        query += tile.vectors
-      }
+      scratch.queryLengths[panel &* 3 &+ vector] = sum.squareRoot()
     }
-    return sum
   }
 }
 

@@ -46,16 +46,20 @@ extension QueryTile {
       end = max(end, range.last)
     }
     var leavesTiles = false
+    var isFirst = pass == .visible
     while begin < end {
       let tileEnd = min(end, begin &+ problem.tiles.keys)
       var isLoaded = false
       for panel in 0..<panelCount {
+        if isFirst { loadQuery(panel) }
+        var ahead = ahead(of: panel, tileEnd: tileEnd, end: end, isFirst: isFirst)
+        // Those that no product asked for.
+        defer { ahead.bringAll() }
         let range = keyRange(ofPanel: panel)
         var first = max(range.first, begin)
         // Pairs of keys are counted from the tile's first.
         if problem.usesBFloat16Dots { first &-= (first &- begin) & 1 }
         let last = min(range.last, tileEnd)
-        prefetchKeys(after: tileEnd, until: end, share: panel, of: panelCount)
         guard first < last else { continue }
         var tile = PanelTile(
           panel: panel, vectors: vectors(inPanel: panel), visible: range, loadedFrom: begin,
@@ -68,29 +72,37 @@ extension QueryTile {
         case .attend:
           if !isLoaded { load(first: begin, count: tileEnd &- begin) }
           isLoaded = true
-          attend(tile)
+          attend(tile, &ahead)
         }
       }
       begin = tileEnd
+      isFirst = false
     }
     return leavesTiles
   }
 
-  /// Asks for a panel's share of the next tile, so that it is near when its turn comes.
-  private func prefetchKeys(after first: Int, until end: Int, share: Int, of shares: Int) {
-    let count = min(end &- first, problem.tiles.keys)
-    var key = first &+ count &* share / shares
-    let last = first &+ count &* (share &+ 1) / shares
-    while key < last {
-      askForRow(of: problem.key, columns: problem.headSize, at: address(of: problem.key, key), prefetch)
-      askForRow(of: problem.value, columns: problem.valueSize, at: address(of: problem.value, key), prefetch)
-      key &+= 1
+  /// What a panel asks for during a tile: its share of the next one, and the next panel's queries or, where there is no
+  /// next tile, its rows of the output.
+  private func ahead(of panel: Int, tileEnd: Int, end: Int, isFirst: Bool) -> TileAhead {
+    let steps = max(problem.tiles.keys / RowBlock<ThreeVectors>.count, 1)
+    var ahead = TileAhead()
+    let count = min(end &- tileEnd, problem.tiles.keys)
+    if count > 0 {
+      let first = count &* panel / panelCount
+      let share = count &* (panel &+ 1) / panelCount &- first
+      func rows(_ operand: ResolvedOperand, _ columns: Int) -> RowsAhead {
+        let address = operand.address(batch: item.batch, head: item.keyHead, row: tileEnd &+ first)
+        return RowsAhead(operand, columns: columns, at: address, count: share, steps: steps)
+      }
+      ahead.keys = rows(problem.key, problem.headSize)
+      ahead.values = rows(problem.value, problem.valueSize)
     }
-  }
-
-  /// Where a key or a value lies.
-  private func address(of operand: ResolvedOperand, _ key: Int) -> UnsafeRawPointer {
-    operand.address(batch: item.batch, head: item.keyHead, row: key)
+    if isFirst {
+      if panel &+ 1 < panelCount { ahead.rows = queryRows(ofPanel: panel &+ 1, steps: steps) }
+    } else if count <= 0, item.partial == nil {
+      ahead.rows = outputRows(ofPanel: panel, steps: steps)
+    }
+    return ahead
   }
 
   private enum Decision {
@@ -163,11 +175,11 @@ extension QueryTile {
   }
 
   /// Takes one tile of keys into one panel.
-  private func attend(_ tile: PanelTile) {
+  private func attend(_ tile: PanelTile, _ ahead: inout TileAhead) {
     switch tile.vectors {
-    case 1: attend(OneVector.self, tile)
-    case 2: attend(TwoVectors.self, tile)
-    default: attend(ThreeVectors.self, tile)
+    case 1: attend(OneVector.self, tile, &ahead)
+    case 2: attend(TwoVectors.self, tile, &ahead)
+    default: attend(ThreeVectors.self, tile, &ahead)
     }
   }
 
@@ -188,19 +200,21 @@ extension QueryTile {
       state |= states.state(
         batch: item.batch, head: head, query: query, firstKey: tile.firstKey, count: tile.count)
       // On to the next block or the next head.
-      let rest = min(MaskStates.queries &- query % MaskStates.queries, problem.queryLength &- query)
-      lane &+= rest
+      let blockEnd =
+        states.rowStride == 0 ? problem.queryLength : (query / MaskStates.queries &+ 1) &* MaskStates.queries
+      lane &+= min(blockEnd, problem.queryLength) &- query
     }
     return state
   }
 
-  private func attend<Row: PanelRow>(_: Row.Type, _ tile: PanelTile) {
-    if problem.usesBFloat16Dots { return attendPairs(Row.self, tile) }
+  private func attend<Row: PanelRow>(_: Row.Type, _ tile: PanelTile, _ ahead: inout TileAhead) {
+    if problem.usesBFloat16Dots { return attendPairs(Row.self, tile, &ahead) }
     let rows = tile.panel &* 3
     Products<Row, FloatTerms>.scores(
       matrix(problem.key, columns: problem.headSize, widened: scratch.keys, tile),
       count: tile.count, headSize: problem.headSize,
-      query: scratch.query + rows &* problem.headSize, scores: scratch.scores, highest: scratch.highest)
+      query: scratch.query + rows &* problem.headSize, scores: scratch.scores, highest: scratch.highest,
+      ahead: &ahead)
     modify(tile)
     OnlineSoftmax<Row>.update(
       scores: scratch.scores, count: tile.count, unit: 1, highest: isModified(tile) ? nil : scratch.highest,

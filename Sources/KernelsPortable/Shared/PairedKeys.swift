@@ -41,7 +41,7 @@ extension QueryTile {
   }
 
   /// Takes one tile of keys into one panel.
-  func attendPairs<Row: PanelRow>(_: Row.Type, _ tile: PanelTile) {
+  func attendPairs<Row: PanelRow>(_: Row.Type, _ tile: PanelTile, _ ahead: inout TileAhead) {
     let rows = tile.panel &* 3
     let address = problem.key.address(batch: item.batch, head: item.keyHead, row: tile.firstKey)
     Products<Row, BFloat16PairTerms>.scores(
@@ -49,7 +49,7 @@ extension QueryTile {
         base: address.assumingMemoryBound(to: Float.self), rowStride: problem.key.rowStride / 2, columnStride: 1),
       count: tile.count, headSize: problem.headSize / 2,
       query: scratch.query + rows &* problem.headSize, scores: scratch.scores,
-      highest: scratch.highest)
+      highest: scratch.highest, ahead: &ahead)
     if hasModifiers {
       let scale = Lanes(repeating: problem.scale)
       for index in 0..<tile.count &* tile.vectors { scratch.scores[index] *= scale }

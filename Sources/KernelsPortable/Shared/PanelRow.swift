@@ -130,9 +130,3 @@ struct OneVector: PanelRow {
     lanes = lanes.replacing(with: Lanes(repeating: value), where: lanes .== Lanes(repeating: -.infinity))
   }
 }
-
-/// The larger of each pair of lanes; a NaN in `b` is passed over.
-@inline(__always)
-func maximum(_ a: Lanes, _ b: Lanes) -> Lanes {
-  a.replacing(with: b, where: b .> a)
-}

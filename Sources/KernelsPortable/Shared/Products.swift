@@ -13,59 +13,103 @@ enum Products<Row: PanelRow, Terms: ProductTerms> {
   /// `scores[key] = Σ key[feature] · query[feature]` for the first `count` rows of `keys`.
   ///
   /// Writes whole register tiles: up to `RowBlock.count − 1` rows of `scores` past the last are overwritten. `highest`
-  /// gets each query's largest score, or −∞ where there is nothing but NaN.
-  @inline(never)
+  /// gets each query's largest score, or −∞ where there is nothing but NaN. What comes next is asked for on the way.
   static func scores(
     _ keys: Matrix, count: Int, headSize: Int,
-    query: UnsafePointer<Lanes>, scores: UnsafeMutablePointer<Lanes>, highest: UnsafeMutablePointer<Lanes>
+    query: UnsafePointer<Lanes>, scores: UnsafeMutablePointer<Lanes>, highest: UnsafeMutablePointer<Lanes>,
+    ahead: inout TileAhead
   ) {
-    var largest = Row(repeating: -.infinity)
-    var key = 0
+    Row(repeating: -.infinity).store(to: highest)
     var target = scores
-    while key < count {
-      let sources = RowBlock<Row>.Sources(keys.base, first: key, last: count &- 1, stride: keys.rowStride)
-      var sums = RowBlock<Row>(repeating: 0)
-      accumulate(&sums, sources, step: keys.columnStride, panel: query, count: headSize)
-      // Rows past the last key repeat it.
-      sums.raise(&largest)
-      sums.store(to: target)
-      target += RowBlock<Row>.count &* Row.vectors
-      key &+= RowBlock<Row>.count
+    forEachBlocks(of: keys, stride: keys.rowStride, count: count) { sources, blocks, blockStride in
+      addScores(
+        sources, blocks: blocks, blockStride: blockStride, step: keys.columnStride, headSize: headSize, query: query,
+        scores: target, highest: highest, ahead: &ahead)
+      target += blocks &* RowBlock<Row>.count &* Row.vectors
     }
-    largest.store(to: highest)
   }
 
   /// `output[column] = output[column] · rescale + Σ value[key][column] · weights[key]` over `count` keys.
   ///
   /// `output` has room for whole register tiles.
-  @inline(never)
   static func weightedValues(
     _ values: Matrix, count: Int, valueSize: Int,
     weights: UnsafePointer<Lanes>, rescale: UnsafePointer<Lanes>, output: UnsafeMutablePointer<Lanes>
   ) {
-    let factor = Row(loading: rescale)
-    var column = 0
     var target = output
-    while column < valueSize {
-      let sources = RowBlock<Row>.Sources(
-        values.base, first: column, last: valueSize &- 1, stride: values.columnStride)
-      var sums = RowBlock<Row>(loading: target)
-      sums.multiply(by: factor)
-      accumulate(&sums, sources, step: values.rowStride, panel: weights, count: count)
+    forEachBlocks(of: values, stride: values.columnStride, count: valueSize) { sources, blocks, blockStride in
+      addValues(
+        sources, blocks: blocks, blockStride: blockStride, step: values.rowStride, count: count, weights: weights,
+        rescale: rescale, output: target)
+      target += blocks &* RowBlock<Row>.count &* Row.vectors
+    }
+  }
+
+  /// Cuts the rows or columns of a matrix, which are `stride` apart, into whole blocks and what is left over; rows past the
+  /// last repeat it.
+  @inline(__always)
+  private static func forEachBlocks(
+    of matrix: Matrix, stride: Int, count: Int,
+    _ body: (_ sources: RowBlock<Row>.Sources, _ blocks: Int, _ blockStride: Int) -> Void
+  ) {
+    let (blocks, rest) = count.quotientAndRemainder(dividingBy: RowBlock<Row>.count)
+    let blockStride = RowBlock<Row>.count &* stride
+    func sources(_ block: Int, rows: Int) -> RowBlock<Row>.Sources {
+      RowBlock<Row>.Sources(matrix.base + block &* blockStride, first: 0, last: rows &- 1, stride: stride)
+    }
+    if blocks > 0 { body(sources(0, rows: RowBlock<Row>.count), blocks, blockStride) }
+    if rest > 0 { body(sources(blocks, rows: rest), 1, blockStride) }
+  }
+
+  /// The scores of some blocks of keys: nothing but an offset changes from one to the next, so that the units that
+  /// multiply never wait for addresses.
+  @inline(never)
+  private static func addScores(
+    _ sources: RowBlock<Row>.Sources, blocks: Int, blockStride: Int, step: Int, headSize: Int,
+    query: UnsafePointer<Lanes>, scores: UnsafeMutablePointer<Lanes>, highest: UnsafeMutablePointer<Lanes>,
+    ahead: inout TileAhead
+  ) {
+    var largest = Row(loading: highest)
+    var target = scores
+    var offset = 0
+    for _ in 0..<blocks {
+      ahead.bring()
+      var sums = RowBlock<Row>(repeating: 0)
+      accumulate(&sums, sources, from: offset, step: step, panel: query, count: headSize)
+      sums.raise(&largest)
       sums.store(to: target)
       target += RowBlock<Row>.count &* Row.vectors
-      column &+= RowBlock<Row>.count
+      offset &+= blockStride
+    }
+    largest.store(to: highest)
+  }
+
+  @inline(never)
+  private static func addValues(
+    _ sources: RowBlock<Row>.Sources, blocks: Int, blockStride: Int, step: Int, count: Int,
+    weights: UnsafePointer<Lanes>, rescale: UnsafePointer<Lanes>, output: UnsafeMutablePointer<Lanes>
+  ) {
+    let factor = Row(loading: rescale)
+    var target = output
+    var offset = 0
+    for _ in 0..<blocks {
+      var sums = RowBlock<Row>(loading: target)
+      sums.multiply(by: factor)
+      accumulate(&sums, sources, from: offset, step: step, panel: weights, count: count)
+      sums.store(to: target)
+      target += RowBlock<Row>.count &* Row.vectors
+      offset &+= blockStride
     }
   }
 
   @inline(__always)
   private static func accumulate(
-    _ sums: inout RowBlock<Row>, _ sources: RowBlock<Row>.Sources, step: Int,
+    _ sums: inout RowBlock<Row>, _ sources: RowBlock<Row>.Sources, from start: Int, step: Int,
     panel: UnsafePointer<Lanes>, count: Int
   ) {
     var row = panel
     let end = panel + count &* Row.vectors
-    var offset = 0
+    var offset = start
     while row < end {
       sums.add(Terms.self, sources, at: offset, times: Row(loading: row))
       offset &+= step

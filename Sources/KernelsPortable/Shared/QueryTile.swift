@@ -45,19 +45,18 @@ struct QueryTile {
     (3 &* panel &- max(0, panel &- max(0, firstNarrowPanel))) &* Lanes.scalarCount
   }
 
-  /// Lays the query rows out along lanes, scaled, and sets maxima, sums, outputs and key bounds to their start.
+  /// Finds out whose the rows are, and sets maxima, sums, outputs and key bounds to their start.
   func start() {
     for panel in 0..<panelCount {
-      for lane in 0..<vectors(inPanel: panel) &* Lanes.scalarCount {
+      let vectors = vectors(inPanel: panel)
+      for lane in 0..<vectors &* Lanes.scalarCount {
         setRow(firstRow(ofPanel: panel) &+ lane, place: panel &* panelRows &+ lane)
       }
-    }
-    for panel in 0..<panelCount {
-      let vectors = vectors(inPanel: panel)
-      loadQuery(panel, vectors: vectors)
       let output = scratch.output + panel &* scratch.outputRows &* 3
       for index in 0..<scratch.outputRows &* vectors { output[index] = Lanes(repeating: 0) }
     }
+    var first = queryRows(ofPanel: 0, steps: 1)
+    first?.bringAll()
   }
 
   /// Finds out whose row it is and sets its state at `place`; rows past the last repeat it.
@@ -66,14 +65,13 @@ struct QueryTile {
       .quotientAndRemainder(dividingBy: problem.queryLength)
     let position = RowPosition(head: item.firstHead &+ head, query: query)
     scratch.positions[place] = position
-    askForRow(
-      of: problem.query, columns: problem.headSize,
-      at: problem.query.address(batch: item.batch, head: position.head, row: query), prefetch)
     setBounds(place: place, query: query)
     setSink(place: place, head: position.head)
   }
 
-  private func loadQuery(_ panel: Int, vectors: Int) {
+  /// Lays the query rows of a panel out along lanes, scaled.
+  func loadQuery(_ panel: Int) {
+    let vectors = vectors(inPanel: panel)
     let target = scratch.query + panel &* problem.headSize &* 3
     for vector in 0..<vectors {
       setAddresses(panel, vector, of: problem.query)
@@ -87,9 +85,32 @@ struct QueryTile {
         problem.query.element, stride: problem.query.columnStride, count: problem.headSize,
         to: target + vector, vectors: vectors)
     }
-    if problem.usesBFloat16Dots { return }
-    let scale = Lanes(repeating: problem.scale)
-    for index in 0..<problem.headSize &* vectors { target[index] *= scale }
+    if !problem.usesBFloat16Dots {
+      let scale = Lanes(repeating: problem.scale)
+      for index in 0..<problem.headSize &* vectors { target[index] *= scale }
+    }
+    if problem.longestKeys != nil { measureQueries(ofPanel: panel) }
+  }
+
+  /// The queries of a panel as rows to ask for, where they lie in one head.
+  func queryRows(ofPanel panel: Int, steps: Int) -> RowsAhead? {
+    rows(of: problem.query, columns: problem.headSize, panel: panel, steps: steps, isForWriting: false)
+  }
+
+  /// The rows of the output that a panel writes as rows to ask for, where they lie in one head.
+  func outputRows(ofPanel panel: Int, steps: Int) -> RowsAhead? {
+    rows(of: problem.output, columns: problem.valueSize, panel: panel, steps: steps, isForWriting: true)
+  }
+
+  private func rows(
+    of operand: ResolvedOperand, columns: Int, panel: Int, steps: Int, isForWriting: Bool
+  ) -> RowsAhead? {
+    let positions = scratch.positions + panel &* panelRows
+    let (first, last) = (positions[0], positions[vectors(inPanel: panel) &* Lanes.scalarCount &- 1])
+    guard first.head == last.head else { return nil }
+    return RowsAhead(
+      operand, columns: columns, at: operand.address(batch: item.batch, head: first.head, row: first.query),
+      count: last.query &- first.query &+ 1, steps: steps, isForWriting: isForWriting)
   }
 
   /// Points the transposer at an operand's rows that belong to the lanes of a vector.
@@ -139,7 +160,6 @@ struct QueryTile {
   func finish() {
     for panel in 0..<panelCount {
       let vectors = vectors(inPanel: panel)
-      if item.partial == nil { prefetchOutput(ofPanel: panel) }
       for vector in 0..<vectors {
         let firstRow = firstRow(ofPanel: panel) &+ vector &* Lanes.scalarCount
         let rowCount = min(Lanes.scalarCount, item.rowCount &- firstRow)
@@ -158,14 +178,6 @@ struct QueryTile {
             stride: problem.output.columnStride, rowCount: rowCount)
         }
       }
-    }
-  }
-
-  private func prefetchOutput(ofPanel panel: Int) {
-    let positions = scratch.positions + panel &* panelRows
-    for lane in 0..<vectors(inPanel: panel) &* Lanes.scalarCount {
-      let address = problem.output.address(batch: item.batch, head: positions[lane].head, row: positions[lane].query)
-      askForRow(of: problem.output, columns: problem.valueSize, at: address, prefetchForWriting)
     }
   }
 

@@ -78,18 +78,3 @@ extension ResolvedOperand {
     base + (batch &* batchStride &+ head &* headStride &+ row &* rowStride) &* elementBytes
   }
 }
-
-/// Calls `ask` for every cache line of a row of `columns` elements, where they lie without gaps.
-@inline(__always)
-func askForRow(
-  of operand: ResolvedOperand, columns: Int, at address: UnsafeRawPointer, _ ask: (UnsafeRawPointer) -> Void
-) {
-  guard operand.columnStride == 1 else { return }
-  let cacheLine = 64
-  let bytes = columns &* operand.elementBytes
-  var offset = 0
-  while offset < bytes {
-    ask(address + offset)
-    offset &+= cacheLine
-  }
-}

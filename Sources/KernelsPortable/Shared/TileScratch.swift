@@ -26,6 +26,8 @@ struct TileScratch {
   let sum: UnsafeMutablePointer<Lanes>
   let first: UnsafeMutablePointer<IntegerLanes>
   let last: UnsafeMutablePointer<IntegerLanes>
+  /// Per query row: its length as a vector, where hidden tiles are measured by it.
+  let queryLengths: UnsafeMutablePointer<Lanes>
   /// Per query row: whose it is.
   let positions: UnsafeMutablePointer<RowPosition>
   let transposer: LaneTransposer
@@ -53,6 +55,7 @@ struct TileScratch {
     sum = carve(sizes.perRow).assumingMemoryBound(to: Lanes.self)
     first = carve(sizes.perRow).assumingMemoryBound(to: IntegerLanes.self)
     last = carve(sizes.perRow).assumingMemoryBound(to: IntegerLanes.self)
+    queryLengths = carve(sizes.perRow).assumingMemoryBound(to: Lanes.self)
     positions = carve(sizes.positions).assumingMemoryBound(to: RowPosition.self)
     transposer = LaneTransposer(
       rows: carve(sizes.addresses).assumingMemoryBound(to: UnsafeMutableRawPointer.self),
@@ -103,7 +106,7 @@ struct ScratchSizes {
     let panelParts =
       rounded(query) &+ rounded(output) &+ rounded(scores) &+ rounded(modifier)
       &+ 2 &* rounded(panelRow)
-    return panelParts &+ 4 &* rounded(perRow) &+ rounded(positions) &+ rounded(addresses) &+ rounded(square)
+    return panelParts &+ 5 &* rounded(perRow) &+ rounded(positions) &+ rounded(addresses) &+ rounded(square)
       &+ rounded(keys) &+ rounded(values)
   }
 }
