@@ -41,21 +41,20 @@ extension QueryTile {
     var begin = Int.max
     var end = Int.min
     for panel in 0..<panelCount {
-      let range = keyRange(ofPanel: panel)
-      begin = min(begin, range.first)
-      end = max(end, range.last)
+      begin = min(begin, scratch.visible[panel].first)
+      end = max(end, scratch.visible[panel].last)
     }
     var leavesTiles = false
-    var isFirst = pass == .visible
-    while begin < end {
+    let tileCount = begin < end ? (end &- begin &+ problem.tiles.keys &- 1) / problem.tiles.keys : 0
+    for index in 0..<tileCount {
       let tileEnd = min(end, begin &+ problem.tiles.keys)
       var isLoaded = false
       for panel in 0..<panelCount {
-        if isFirst { loadQuery(panel) }
-        var ahead = ahead(of: panel, tileEnd: tileEnd, end: end, isFirst: isFirst)
+        if pass == .visible && index == 0 { loadQuery(panel) }
+        var ahead = ahead(of: panel, tile: index, of: tileCount, nextKeys: tileEnd..<end)
         // Those that no product asked for.
         defer { ahead.bringAll() }
-        let range = keyRange(ofPanel: panel)
+        let range = scratch.visible[panel]
         var first = max(range.first, begin)
         // Pairs of keys are counted from the tile's first.
         if problem.usesBFloat16Dots { first &-= (first &- begin) & 1 }
@@ -76,32 +75,28 @@ extension QueryTile {
         }
       }
       begin = tileEnd
-      isFirst = false
     }
     return leavesTiles
   }
 
-  /// What a panel asks for during a tile: its share of the next one, and the next panel's queries or, where there is no
-  /// next tile, its rows of the output.
-  private func ahead(of panel: Int, tileEnd: Int, end: Int, isFirst: Bool) -> TileAhead {
+  /// What a panel asks for during a tile: its share of the next one, the next panel's queries during the first, and by and
+  /// by the rows of the output that it writes after the last.
+  private func ahead(of panel: Int, tile: Int, of tileCount: Int, nextKeys: Range<Int>) -> TileAhead {
     let steps = max(problem.tiles.keys / RowBlock<ThreeVectors>.count, 1)
     var ahead = TileAhead()
-    let count = min(end &- tileEnd, problem.tiles.keys)
+    let count = min(nextKeys.count, problem.tiles.keys)
     if count > 0 {
       let first = count &* panel / panelCount
       let share = count &* (panel &+ 1) / panelCount &- first
       func rows(_ operand: ResolvedOperand, _ columns: Int) -> RowsAhead {
-        let address = operand.address(batch: item.batch, head: item.keyHead, row: tileEnd &+ first)
+        let address = operand.address(batch: item.batch, head: item.keyHead, row: nextKeys.lowerBound &+ first)
         return RowsAhead(operand, columns: columns, at: address, count: share, steps: steps)
       }
       ahead.keys = rows(problem.key, problem.headSize)
       ahead.values = rows(problem.value, problem.valueSize)
     }
-    if isFirst {
-      if panel &+ 1 < panelCount { ahead.rows = queryRows(ofPanel: panel &+ 1, steps: steps) }
-    } else if count <= 0, item.partial == nil {
-      ahead.rows = outputRows(ofPanel: panel, steps: steps)
-    }
+    if tile == 0 && panel &+ 1 < panelCount { ahead.queries = queryRows(ofPanel: panel &+ 1, steps: steps) }
+    ahead.output = outputRows(ofPanel: panel, part: tile, of: tileCount, steps: steps)
     return ahead
   }
 

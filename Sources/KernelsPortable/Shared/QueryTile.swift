@@ -52,6 +52,7 @@ struct QueryTile {
       for lane in 0..<vectors &* Lanes.scalarCount {
         setRow(firstRow(ofPanel: panel) &+ lane, place: panel &* panelRows &+ lane)
       }
+      scratch.visible[panel] = keyRange(ofPanel: panel)
       let output = scratch.output + panel &* scratch.outputRows &* 3
       for index in 0..<scratch.outputRows &* vectors { output[index] = Lanes(repeating: 0) }
     }
@@ -94,23 +95,28 @@ struct QueryTile {
 
   /// The queries of a panel as rows to ask for, where they lie in one head.
   func queryRows(ofPanel panel: Int, steps: Int) -> RowsAhead? {
-    rows(of: problem.query, columns: problem.headSize, panel: panel, steps: steps, isForWriting: false)
+    guard let (head, queries) = queries(ofPanel: panel) else { return nil }
+    return RowsAhead(
+      problem.query, columns: problem.headSize,
+      at: problem.query.address(batch: item.batch, head: head, row: queries.lowerBound), count: queries.count,
+      steps: steps)
   }
 
-  /// The rows of the output that a panel writes as rows to ask for, where they lie in one head.
-  func outputRows(ofPanel panel: Int, steps: Int) -> RowsAhead? {
-    rows(of: problem.output, columns: problem.valueSize, panel: panel, steps: steps, isForWriting: true)
+  /// One of `parts` shares of the output's rows that a panel writes as rows to ask for, where they lie in one head.
+  func outputRows(ofPanel panel: Int, part: Int, of parts: Int, steps: Int) -> RowsAhead? {
+    guard item.partial == nil, let (head, queries) = queries(ofPanel: panel) else { return nil }
+    let first = queries.count &* part / parts
+    let count = queries.count &* (part &+ 1) / parts &- first
+    return RowsAhead(
+      problem.output, columns: problem.valueSize,
+      at: problem.output.address(batch: item.batch, head: head, row: queries.lowerBound &+ first), count: count,
+      steps: steps, isForWriting: true)
   }
 
-  private func rows(
-    of operand: ResolvedOperand, columns: Int, panel: Int, steps: Int, isForWriting: Bool
-  ) -> RowsAhead? {
+  private func queries(ofPanel panel: Int) -> (head: Int, queries: Range<Int>)? {
     let positions = scratch.positions + panel &* panelRows
     let (first, last) = (positions[0], positions[vectors(inPanel: panel) &* Lanes.scalarCount &- 1])
-    guard first.head == last.head else { return nil }
-    return RowsAhead(
-      operand, columns: columns, at: operand.address(batch: item.batch, head: first.head, row: first.query),
-      count: last.query &- first.query &+ 1, steps: steps, isForWriting: isForWriting)
+    return first.head == last.head ? (first.head, first.query..<last.query &+ 1) : nil
   }
 
   /// Points the transposer at an operand's rows that belong to the lanes of a vector.
@@ -142,7 +148,7 @@ struct QueryTile {
   }
 
   /// The keys that some row of the panel sees, and those that all of its rows see.
-  func keyRange(ofPanel panel: Int) -> KeyRange {
+  private func keyRange(ofPanel panel: Int) -> KeyRange {
     let offset = panel &* panelRows
     let firsts = UnsafeMutableRawPointer(scratch.first).assumingMemoryBound(to: Int32.self) + offset
     let lasts = UnsafeMutableRawPointer(scratch.last).assumingMemoryBound(to: Int32.self) + offset

@@ -53,20 +53,24 @@ struct TileAhead {
   /// Its share of the next tile.
   var keys: RowsAhead?
   var values: RowsAhead?
-  /// The next panel's queries, or the rows of the output that this one writes soon.
-  var rows: RowsAhead?
+  /// The next panel's queries.
+  var queries: RowsAhead?
+  /// A part of the output's rows that the panel will write.
+  var output: RowsAhead?
 
   /// Not part of the products that call it, which have to be kept small for what they call to be.
   @inline(never)
   mutating func bring() {
     keys?.bring()
     values?.bring()
-    rows?.bring()
+    queries?.bring()
+    output?.bring()
   }
 
   mutating func bringAll() {
     keys?.bringAll()
     values?.bringAll()
-    rows?.bringAll()
+    queries?.bringAll()
+    output?.bringAll()
   }
 }

@@ -26,6 +26,8 @@ struct TileScratch {
   let sum: UnsafeMutablePointer<Lanes>
   let first: UnsafeMutablePointer<IntegerLanes>
   let last: UnsafeMutablePointer<IntegerLanes>
+  /// Per panel: what its rows see of all keys.
+  let visible: UnsafeMutablePointer<KeyRange>
   /// Per query row: its length as a vector, where hidden tiles are measured by it.
   let queryLengths: UnsafeMutablePointer<Lanes>
   /// Per query row: whose it is.
@@ -55,6 +57,7 @@ struct TileScratch {
     sum = carve(sizes.perRow).assumingMemoryBound(to: Lanes.self)
     first = carve(sizes.perRow).assumingMemoryBound(to: IntegerLanes.self)
     last = carve(sizes.perRow).assumingMemoryBound(to: IntegerLanes.self)
+    visible = carve(sizes.ranges).assumingMemoryBound(to: KeyRange.self)
     queryLengths = carve(sizes.perRow).assumingMemoryBound(to: Lanes.self)
     positions = carve(sizes.positions).assumingMemoryBound(to: RowPosition.self)
     transposer = LaneTransposer(
@@ -75,6 +78,7 @@ struct ScratchSizes {
   let panelRow: Int
   let perRow: Int
   let positions: Int
+  let ranges: Int
   let addresses: Int
   let square: Int
   let keys: Int
@@ -95,6 +99,7 @@ struct ScratchSizes {
     modifier = problem.hasBias || problem.hasMask ? keyRows &* panelRow : 0
     perRow = panels &* panelRow
     positions = panels &* panelRows &* MemoryLayout<RowPosition>.stride
+    ranges = panels &* MemoryLayout<KeyRange>.stride
     addresses = Lanes.scalarCount &* MemoryLayout<UnsafeRawPointer>.stride
     square = Lanes.scalarCount &* Lanes.scalarCount &* 4
     keys = keyRows &* WidenedRows.stride(columns: problem.headSize) &* 4
@@ -106,7 +111,8 @@ struct ScratchSizes {
     let panelParts =
       rounded(query) &+ rounded(output) &+ rounded(scores) &+ rounded(modifier)
       &+ 2 &* rounded(panelRow)
-    return panelParts &+ 5 &* rounded(perRow) &+ rounded(positions) &+ rounded(addresses) &+ rounded(square)
+    return panelParts &+ 5 &* rounded(perRow) &+ rounded(positions) &+ rounded(ranges) &+ rounded(addresses)
+      &+ rounded(square)
       &+ rounded(keys) &+ rounded(values)
   }
 }
