@@ -47,7 +47,9 @@ enum ProductTile<Row: PanelRow> {
   ) {
     to.prefetch(Row.self, rows: rows, stride: stride)
     andTo?.prefetch(Row.self, rows: rows, stride: stride)
-    let sums = sums(RowBlock<Row>.self, left, rows: rows, depth: depth, panel: panel, ahead: ahead)
+    let sums = sums(
+      RowBlock<Row>.self, left, rows: rows, depth: depth, panel: panel,
+      ahead: SumsAndTargetsAhead(sums: ahead, to: to, andTo: andTo, stride: stride))
     sums.put(to: to, stride: stride)
     if let andTo { sums.put(to: andTo, stride: stride) }
   }
@@ -66,6 +68,7 @@ enum ProductTile<Row: PanelRow> {
     while row < end {
       ahead.bring()
       let stop = min(row + Ahead.steps &* Row.vectors, end)
+      if stop == end { ahead.bringLast(Row.self, rows: rows) }
       repeat {
         sums.add(FloatTerms.self, sources, at: offset, times: Row(loading: row))
         // The next stretch of the panel comes from the second-level cache.
@@ -108,5 +111,23 @@ struct TileTarget {
     if isNegative { row.multiply(by: Row(repeating: -1)) }
     if accumulates { row.addUnaligned(from: UnsafeRawPointer(base + offset)) }
     row.storeUnaligned(to: UnsafeMutableRawPointer(base + offset))
+  }
+}
+
+/// What ``SumsAhead`` makes, and at last where the tile's sums go: asked for when it began, that has come from wherever it was, but panels
+/// that passed since have put it out of the first-level cache.
+private struct SumsAndTargetsAhead: Alongside {
+  var sums: SumsAhead
+  let to: TileTarget
+  let andTo: TileTarget?
+  let stride: Int
+
+  @inline(__always)
+  mutating func bring() { sums.bring() }
+
+  @inline(__always)
+  func bringLast<Row: PanelRow>(_: Row.Type, rows: Int) {
+    to.prefetch(Row.self, rows: rows, stride: stride)
+    andTo?.prefetch(Row.self, rows: rows, stride: stride)
   }
 }

@@ -166,44 +166,58 @@ struct StrassenBlock {
         &+ (2 &* part &+ quarter.column) &* depth)
   }
 
-  private func panelBase(_ quarter: Quarter, part: Int, panel: Int) -> UnsafePointer<Float> {
+  /// The numbers of half a panel, and those from one panel of a quarter to the next.
+  private var panelNumbers: Int { depth &* MatrixProduct.panelColumns }
+  private var pairNumbers: Int { 2 &* problem.depth &* MatrixProduct.panelColumns }
+
+  /// The first of a quarter's panels.
+  private func panelBase(_ quarter: Quarter, part: Int) -> UnsafePointer<Float> {
     guard let panels = problem.panels else { return problem.left.base }
     return panels
-      + ((item.firstColumn &+ (2 &* panel &+ quarter.column) &* MatrixProduct.panelColumns) &* problem.depth
-        &+ (2 &* part &+ quarter.row) &* depth &* MatrixProduct.panelColumns)
+      + ((item.firstColumn &+ quarter.column &* MatrixProduct.panelColumns) &* problem.depth
+        &+ (2 &* part &+ quarter.row) &* panelNumbers)
   }
 
-  private func panelSums(place: Int, panel: Int) -> UnsafeMutablePointer<Float> {
-    panelSums + (place &* panels &+ panel) &* (depth &* MatrixProduct.panelColumns)
-  }
-
-  private func target(_ quarter: Quarter, strip: Int, panel: Int) -> UnsafeMutablePointer<Float> {
+  /// Where the sums of a strip with the first of a quarter's panels go.
+  private func target(_ quarter: Quarter, strip: Int) -> UnsafeMutablePointer<Float> {
     problem.target
       + ((item.firstRow &+ (2 &* strip &+ quarter.row) &* Self.tileRows) &* problem.targetStride
-        &+ item.firstColumn &+ (2 &* panel &+ quarter.column) &* MatrixProduct.panelColumns)
+        &+ item.firstColumn &+ quarter.column &* MatrixProduct.panelColumns)
   }
 
   /// What makes the sums of rows that a strip of a formula reads, or asks for its rows where they are read as they are.
-  private func sumsAhead(_ position: Position, strip: Int, rows: Range<Int>) -> SumsAhead {
+  private func sumsAhead(_ position: Position, strip: Int) -> SumsAhead {
     let factor = position.formula.left
-    let first = rows.lowerBound
     func place(_ quarter: Quarter) -> UnsafeRawPointer {
-      UnsafeRawPointer(leftBase(quarter, part: position.part, strip: strip) + first &* problem.left.rowStride)
+      UnsafeRawPointer(leftBase(quarter, part: position.part, strip: strip))
     }
-    let sums = leftSums + (position.leftPlace &* Self.tileRows &+ first) &* depth
+    let sums = leftSums + position.leftPlace &* Self.tileRows &* depth
     let size = MemoryLayout<Float>.size
     return SumsAhead(
       left: Summands(
         first: place(factor.first), second: factor.second.map(place), isDifference: factor.isDifference,
         target: UnsafeMutableRawPointer(sums)),
-      leftRows: rows.count, leftStride: size &* problem.left.rowStride,
+      leftRows: Self.tileRows, leftStride: size &* problem.left.rowStride,
       leftDistance: size &* 2 &* Self.tileRows &* problem.left.rowStride, leftTargetStride: size &* depth,
-      peaks: position.measures ? peaks + ((2 &* strip &+ factor.first.row) &* Self.tileRows &+ first) : nil)
+      peaks: position.measures ? peaks + ((2 &* strip &+ factor.first.row) &* Self.tileRows) : nil)
+  }
+
+  /// What makes the sums of panels that a formula reads, or asks for its panels: of the first of them, from `line` on.
+  private func panelAhead(_ position: Position, line: Int) -> Summands {
+    let factor = position.formula.right
+    let first = line &* SumsAhead.lineBytes
+    func place(_ quarter: Quarter) -> UnsafeRawPointer {
+      UnsafeRawPointer(panelBase(quarter, part: position.part)) + first
+    }
+    let sums = panelSums + position.panelPlace &* panels &* panelNumbers
+    return Summands(
+      first: place(factor.first), second: factor.second.map(place), isDifference: factor.isDifference,
+      target: UnsafeMutableRawPointer(sums) + first)
   }
 
   /// Makes the sums that a strip reads which no tile comes before.
   private func prepare(_ position: Position, strip: Int) {
-    var ahead = sumsAhead(position, strip: strip, rows: 0..<Self.tileRows)
+    var ahead = sumsAhead(position, strip: strip)
     for _ in 0..<(depth / Ahead.steps) { ahead.bring() }
   }
 
@@ -230,35 +244,33 @@ struct StrassenBlock {
       var follower = isLast ? next : position
       follower?.leftPlace = position.leftPlace
       let line = index &* linesPerTile
-      for panel in 0..<panels {
-        let firstRow = Swift.min(panel &* rowsPerPanel, rows)
-        let range = firstRow..<(follower == nil ? firstRow : Swift.min(firstRow &+ rowsPerPanel, rows))
-        var ahead = sumsAhead(follower ?? position, strip: strips[isLast ? 0 : index &+ 1], rows: range)
-        if let next {
-          let factor = next.formula.right
-          func place(_ quarter: Quarter) -> UnsafeRawPointer {
-            UnsafeRawPointer(panelBase(quarter, part: next.part, panel: panel) + 16 &* line)
-          }
-          ahead.panel = Summands(
-            first: place(factor.first), second: factor.second.map(place), isDifference: factor.isDifference,
-            target: UnsafeMutableRawPointer(panelSums(place: next.panelPlace, panel: panel) + 16 &* line))
-          ahead.panelLines = linesPerStep
-          ahead.remainingLines = Swift.max(0, Swift.min(linesPerTile, width &* steps &- line))
-          ahead.panelDistance = linesPerTile &* SumsAhead.lineBytes
-        }
-        let right =
-          formula.right.second == nil
-          ? panelBase(formula.right.first, part: position.part, panel: panel)
-          : UnsafePointer(panelSums(place: position.panelPlace, panel: panel))
+      var ahead = sumsAhead(follower ?? position, strip: strips[isLast ? 0 : index &+ 1])
+      if let next {
+        ahead.panel = panelAhead(next, line: line)
+        ahead.panelLines = linesPerStep
+        ahead.remainingLines = Swift.max(0, Swift.min(linesPerTile, width &* steps &- line))
+        ahead.panelDistance = linesPerTile &* SumsAhead.lineBytes
+      }
+      var right =
+        formula.right.second == nil
+        ? panelBase(formula.right.first, part: position.part)
+        : UnsafePointer(panelSums + position.panelPlace &* panels &* panelNumbers)
+      let rightStride = formula.right.second == nil ? pairNumbers : panelNumbers
+      var to = TileTarget(base: target(formula.to, strip: strip), accumulates: touched & formula.to.bit != 0)
+      var andTo = formula.second.map {
+        TileTarget(
+          base: target($0, strip: strip), isNegative: formula.takenFrom != nil, accumulates: touched & $0.bit != 0)
+      }
+      var remainingRows = follower == nil ? 0 : rows
+      for _ in 0..<panels {
+        ahead.leftRows = Swift.min(rowsPerPanel, remainingRows)
+        remainingRows &-= ahead.leftRows
         ProductTile<ThreeVectors>.multiply(
-          source, depth: depth, panel: right,
-          to: TileTarget(
-            base: target(formula.to, strip: strip, panel: panel), accumulates: touched & formula.to.bit != 0),
-          andTo: formula.second.map {
-            TileTarget(
-              base: target($0, strip: strip, panel: panel), isNegative: formula.takenFrom != nil,
-              accumulates: touched & $0.bit != 0)
-          }, stride: problem.targetStride, ahead: ahead)
+          source, depth: depth, panel: right, to: to, andTo: andTo, stride: problem.targetStride, ahead: ahead)
+        ahead.advance(rows: rowsPerPanel, panelNumbers: pairNumbers, sumNumbers: panelNumbers)
+        right += rightStride
+        to.base += 2 &* width
+        andTo?.base += 2 &* width
       }
     }
   }

@@ -1,6 +1,13 @@
-/// What a tile does besides its sums, every ``Ahead/steps`` steps of them.
+/// What a tile does besides its sums.
 protocol Alongside {
+  /// Is called every ``Ahead/steps`` steps of the sums.
   mutating func bring()
+  /// Is called before the last of those steps.
+  func bringLast<Row: PanelRow>(_: Row.Type, rows: Int)
+}
+
+extension Alongside {
+  func bringLast<Row: PanelRow>(_: Row.Type, rows: Int) {}
 }
 
 /// Lines of a matrix that are asked for, or of two whose sum is written.
@@ -10,6 +17,12 @@ struct Summands {
   /// Whether the second is taken away.
   var isDifference = false
   var target: UnsafeMutableRawPointer
+
+  mutating func move(by bytes: Int, sums: Int) {
+    first += bytes
+    second = second.map { $0 + bytes }
+    target += sums
+  }
 }
 
 /// Makes the sums of matrices that the next tiles read, while a tile is computed: what waits for memory then costs little,
@@ -33,6 +46,14 @@ struct SumsAhead: Alongside {
   var remainingLines = 0
   /// Bytes to what will be summed a strip later.
   var panelDistance = 0
+
+  /// Goes on to the tile that follows in a strip: other rows, and the next panel.
+  mutating func advance(rows: Int, panelNumbers: Int, sumNumbers: Int) {
+    left.move(by: rows &* leftStride, sums: rows &* leftTargetStride)
+    if let places = peaks { peaks = places + rows }
+    let size = MemoryLayout<Float>.size
+    panel?.move(by: size &* panelNumbers, sums: size &* sumNumbers)
+  }
 
   @inline(__always)
   mutating func bring() {
