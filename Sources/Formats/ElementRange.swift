@@ -20,6 +20,9 @@ extension Graph {
   /// How many nodes are looked through, one above the other.
   private static var depthLimit: Int { 48 }
 
+  /// How many elements of a constant are looked at.
+  private static var constantLimit: Int { 1 << 22 }
+
   private func range(
     of value: Value, depth: Int, _ known: inout [Value: ClosedRange<Double>?]
   ) -> ClosedRange<Double>? {
@@ -55,8 +58,8 @@ extension Graph {
     if info.element == .bool {
       result = 0...1
     } else if let constant = info.constant {
-      result = (try? constant.doubles()).flatMap(span)
-    } else {
+      result = constant.count <= Self.constantLimit ? (try? constant.doubles()).flatMap(span) : nil
+    } else if info.element.isFloatingPoint {
       switch node.operation {
       case is Sigmoid, is Softmax: result = 0...1
       case is Tanh, is Sin, is Cos: result = -1...1
@@ -66,16 +69,15 @@ extension Graph {
       case is Neg: result = input(0).flatMap { span([-$0.lowerBound, -$0.upperBound]) }
       case is Where: result = all(1...2)
       case is Concat: result = all(node.inputs.indices)
-      case let cast as Cast where cast.to.isFloatingPoint:
-        // Beyond the range of the type are infinities.
-        let limit = cast.to == .float16 ? 65504 : Double(Float.greatestFiniteMagnitude)
-        result = input(0).flatMap { max(-$0.lowerBound, $0.upperBound) <= limit ? $0 : nil }
-      case is Transpose, is Reshape, is Unsqueeze, is Squeeze, is Flatten, is Expand, is Tile, is Identity, is Slice,
-        is Split, is Gather, is GatherElements, is GatherND:
+      case is Cast, is Transpose, is Reshape, is Unsqueeze, is Squeeze, is Flatten, is Expand, is Tile, is Identity,
+        is Slice, is Split, is Gather, is GatherElements, is GatherND:
         result = input(0)
       default: break
       }
     }
+    // Beyond the range of a type are infinities.
+    let limit = info.element == .float16 ? 65504 : Double(Float.greatestFiniteMagnitude)
+    if let found = result, max(-found.lowerBound, found.upperBound) > limit { result = nil }
     known[value] = .some(result)
     return result
   }

@@ -28,6 +28,9 @@ import Testing
         %low16 = Constant : f32[] = -100000.0
         %kept = Where (%seen, %read, %low16)
         %narrow = Cast {to = f16} (%kept)
+        %steps = Cast {to = f32} (%rows)
+        %large = Constant : f32[] = -3e38
+        %beyond = Mul (%read, %large)
         return "read" %read
         return "doubled" %doubled
         return "half" %half
@@ -37,6 +40,8 @@ import Testing
         return "product" %product
         return "hidden" %hidden
         return "narrow" %narrow
+        return "steps" %steps
+        return "beyond" %beyond
       }
       """)
     let expected: [String: ClosedRange<Double>] = [
