@@ -42,6 +42,9 @@ import Testing
     Case(.openVINO, "id=\"3\"", "id=\"2\"", "same id"),
     Case(.openVINO, "type=\"Add\"", "type=\"Mystery\"", "Mystery", status: 69, isRun: true),
     Case(
+      .openVINO, "\"f32\" shape=\"4\"", "\"u4\" shape=\"4\"", "w: Const (opset1): elements of type u4 are not",
+      status: 69, isRun: true),
+    Case(
       .openVINO, "<?xml version=\"1.0\"?>",
       """
       <?xml version="1.0"?><!DOCTYPE net [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">
@@ -63,6 +66,9 @@ import Testing
     Case(.onnxJSON, "\"output\": [\"s\"]", "\"output\": [\"x\"]", "'x'"),
     Case(.onnxJSON, "\"opType\": \"Add\"", "\"opType\": \"Mystery\"", "Mystery", status: 69, isRun: true),
     Case(.onnxJSON, "\"dataType\": 1", "\"dataType\": 7", "w"),
+    Case(
+      .onnxJSON, "\"dataType\": 1", "\"dataType\": 21", "w: Initializer: elements of type uint4 are not", status: 69,
+      isRun: true),
   ]
 
   private static let json: [Case] = [

@@ -82,7 +82,9 @@ struct ONNXImporter {
         value = try graph.addConstant(tensor, name: initializer.name, origin: origin)
       } else {
         let type = TensorType(.unknown, Shape(initializer.dims.map { Int($0) }))
-        let opaque = Opaque(type: "Initializer", outputs: [type])
+        let element = Onnx_TensorProto.DataType(rawValue: Int(initializer.dataType)).map { "\($0)" } ?? "?"
+        let opaque = Opaque(
+          type: "Initializer", outputs: [type], reason: "elements of type \(element) are not supported")
         value = Value(try graph.add(opaque, [], name: initializer.name, origin: origin, outputs: 1))
       }
       try define(initializer.name, value, in: &scope)
