@@ -199,3 +199,42 @@ static inline __attribute__((always_inline)) flashfuse_float16 flashfuse_interle
 FLASHFUSE_DEFINE_LANES(4)
 FLASHFUSE_DEFINE_LANES(8)
 FLASHFUSE_DEFINE_LANES(16)
+
+// Two steps of a sum of products, with numbers in memory that are repeated along the lanes: `paired` is
+// sum + (x + nextY) · (nextX + y), `both` is sum + x · y + nextX · nextY.
+#define FLASHFUSE_DEFINE_STEPS(N)                                                                              \
+  static inline __attribute__((always_inline)) flashfuse_float##N flashfuse_add_paired##N(                     \
+      flashfuse_float##N sum, const float *x, const float *nextX, flashfuse_float##N y,                        \
+      flashfuse_float##N nextY) {                                                                              \
+    return sum + (*x + nextY) * (*nextX + y);                                                                  \
+  }                                                                                                            \
+  static inline __attribute__((always_inline)) flashfuse_float##N flashfuse_add_both##N(                       \
+      flashfuse_float##N sum, const float *x, const float *nextX, flashfuse_float##N y,                        \
+      flashfuse_float##N nextY) {                                                                              \
+    return sum + *x * y + *nextX * nextY;                                                                      \
+  }
+
+FLASHFUSE_DEFINE_STEPS(4)
+FLASHFUSE_DEFINE_STEPS(8)
+#if defined(__AVX512F__)
+// A tile of 8 × 3 sums and two steps of a panel leave two registers. Compilers put repeated numbers into them, which reads
+// memory less often, but then nothing is left for the sums of steps.
+static inline __attribute__((always_inline)) flashfuse_float16 flashfuse_add_paired16(
+    flashfuse_float16 sum, const float *x, const float *nextX, flashfuse_float16 y, flashfuse_float16 nextY) {
+  flashfuse_float16 left, right;
+  __asm__("vaddps %[x]%{1to16%}, %[nextY], %[left]\n\t"
+          "vaddps %[nextX]%{1to16%}, %[y], %[right]\n\t"
+          "vfmadd231ps %[left], %[right], %[sum]"
+          : [sum] "+v"(sum), [left] "=&v"(left), [right] "=&v"(right)
+          : [x] "m"(*x), [nextX] "m"(*nextX), [y] "v"(y), [nextY] "v"(nextY));
+  return sum;
+}
+static inline __attribute__((always_inline)) flashfuse_float16 flashfuse_add_both16(
+    flashfuse_float16 sum, const float *x, const float *nextX, flashfuse_float16 y, flashfuse_float16 nextY) {
+  __asm__("vfmadd231ps %[x]%{1to16%}, %[y], %[sum]" : [sum] "+v"(sum) : [x] "m"(*x), [y] "v"(y));
+  __asm__("vfmadd231ps %[x]%{1to16%}, %[y], %[sum]" : [sum] "+v"(sum) : [x] "m"(*nextX), [y] "v"(nextY));
+  return sum;
+}
+#else
+FLASHFUSE_DEFINE_STEPS(16)
+#endif

@@ -88,6 +88,17 @@ static inline bool flashfuse_has_avx512(void) {
 #endif
 }
 
+/// Whether additions run beside multiplications instead of in their place, on a processor with AVX-512: on AMD's since Zen 4.
+static inline bool flashfuse_has_separate_adders(void) {
+#if defined(__x86_64__)
+  unsigned int a, b, c, d;
+  if (!flashfuse_has_avx512() || !__get_cpuid_count(0, 0, &a, &b, &c, &d)) return false;
+  return b == signature_AMD_ebx && c == signature_AMD_ecx && d == signature_AMD_edx;
+#else
+  return false;
+#endif
+}
+
 /// Whether dot products of bfloat16 pairs (AVX512_BF16) run here.
 static inline bool flashfuse_has_bfloat16_dots(void) {
 #if defined(__x86_64__)

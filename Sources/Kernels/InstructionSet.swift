@@ -29,6 +29,9 @@ package enum InstructionSet: String, Sendable, CaseIterable {
     }
   }
 
+  /// Whether additions run beside multiplications, so that sums of products go faster with fewer of these.
+  package var hasSeparateAdders: Bool { self == .avx512 && flashfuse_has_separate_adders() }
+
   /// Whether dot products of bfloat16 pairs are among its instructions on this processor.
   package var hasBFloat16Dots: Bool { kernels.hasBFloat16Dots && flashfuse_has_bfloat16_dots() }
 

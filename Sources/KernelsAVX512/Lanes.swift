@@ -112,3 +112,15 @@ func addDot(_ a: Lanes, _ b: Lanes, _ c: Lanes) -> Lanes {
 func pairs(_ first: Lanes, _ second: Lanes) -> Lanes {
   flashfuse_pack16(first, second)
 }
+
+/// `sum + (x + nextY) · (nextX + y)`
+@inline(__always)
+func addPairedProduct(_ pair: StepPair, _ y: Lanes, _ nextY: Lanes, _ sum: Lanes) -> Lanes {
+  flashfuse_add_paired16(sum, pair.x, pair.next, y, nextY)
+}
+
+/// `sum + x · y + nextX · nextY`
+@inline(__always)
+func addBothProducts(_ pair: StepPair, _ y: Lanes, _ nextY: Lanes, _ sum: Lanes) -> Lanes {
+  flashfuse_add_both16(sum, pair.x, pair.next, y, nextY)
+}

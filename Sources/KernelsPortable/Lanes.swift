@@ -122,3 +122,15 @@ func addDot(_ a: Lanes, _ b: Lanes, _ c: Lanes) -> Lanes {
 func pairs(_ first: Lanes, _ second: Lanes) -> Lanes {
   flashfuse_pack4(first, second)
 }
+
+/// `sum + (x + nextY) · (nextX + y)`
+@inline(__always)
+func addPairedProduct(_ pair: StepPair, _ y: Lanes, _ nextY: Lanes, _ sum: Lanes) -> Lanes {
+  flashfuse_add_paired4(sum, pair.x, pair.next, y, nextY)
+}
+
+/// `sum + x · y + nextX · nextY`
+@inline(__always)
+func addBothProducts(_ pair: StepPair, _ y: Lanes, _ nextY: Lanes, _ sum: Lanes) -> Lanes {
+  flashfuse_add_both4(sum, pair.x, pair.next, y, nextY)
+}

@@ -54,6 +54,18 @@ struct JoinedRow<Left: PanelRow, Right: PanelRow>: PanelRow {
   }
 
   @inline(__always)
+  mutating func addPaired(_ pair: StepPair, times y: Self, _ nextY: Self) {
+    left.addPaired(pair, times: y.left, nextY.left)
+    right.addPaired(pair, times: y.right, nextY.right)
+  }
+
+  @inline(__always)
+  mutating func addBoth(_ pair: StepPair, times y: Self, _ nextY: Self) {
+    left.addBoth(pair, times: y.left, nextY.left)
+    right.addBoth(pair, times: y.right, nextY.right)
+  }
+
+  @inline(__always)
   mutating func multiply(by other: Self) {
     left.multiply(by: other.left)
     right.multiply(by: other.right)

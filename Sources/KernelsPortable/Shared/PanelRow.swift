@@ -14,6 +14,10 @@ protocol PanelRow {
   /// Writes neighbouring floats at any address.
   func storeUnaligned(to address: UnsafeMutableRawPointer)
   mutating func add<Terms: ProductTerms>(_: Terms.Type, _ scalar: Float, times other: Self)
+  /// Adds the product `(x + nextY) · (nextX + y)`, which stands for two (``StepPair``).
+  mutating func addPaired(_ pair: StepPair, times y: Self, _ nextY: Self)
+  /// Adds `x · y + nextX · nextY`.
+  mutating func addBoth(_ pair: StepPair, times y: Self, _ nextY: Self)
   mutating func add(_ other: Self)
   mutating func multiply(by other: Self)
   /// Replaces every `x` by `x · other + constant`.
@@ -83,6 +87,16 @@ struct OneVector: PanelRow {
   @inline(__always)
   mutating func add<Terms: ProductTerms>(_: Terms.Type, _ scalar: Float, times other: Self) {
     lanes = Terms.add(Lanes(repeating: scalar), other.lanes, lanes)
+  }
+
+  @inline(__always)
+  mutating func addPaired(_ pair: StepPair, times y: Self, _ nextY: Self) {
+    lanes = addPairedProduct(pair, y.lanes, nextY.lanes, lanes)
+  }
+
+  @inline(__always)
+  mutating func addBoth(_ pair: StepPair, times y: Self, _ nextY: Self) {
+    lanes = addBothProducts(pair, y.lanes, nextY.lanes, lanes)
   }
 
   @inline(__always)

@@ -10,6 +10,10 @@ protocol AccumulatorRows {
 
   func store(to pointer: UnsafeMutablePointer<Lanes>)
   mutating func add<Terms: ProductTerms>(_: Terms.Type, _ sources: Sources, at offset: Int, times row: Row)
+  /// Adds two steps, most rows' by ``StepPair``: those of `isPaired`.
+  mutating func addPairs(_ sources: some PairSources, times row: Row, _ next: Row)
+  /// Whether two steps of a row are added as one product.
+  static func isPaired(_ row: Int) -> Bool
   mutating func multiply(by row: Row)
   func forEachRow(_ body: (_ index: Int, _ row: Row) -> Void)
   /// Adds the rows to some that are `stride` apart.
@@ -22,6 +26,8 @@ protocol AccumulatorRows {
 protocol RowSources {
   /// Reads rows `first…` of `base`; rows past `last` repeat it, so that every address is one of the matrix.
   init(_ base: UnsafePointer<Float>, first: Int, last: Int, stride: Int)
+
+  func base(ofRow row: Int) -> UnsafePointer<Float>
 }
 
 struct FourSources: RowSources {
@@ -36,6 +42,16 @@ struct FourSources: RowSources {
     second = base + Swift.min(first &+ 1, last) &* stride
     third = base + Swift.min(first &+ 2, last) &* stride
     fourth = base + Swift.min(first &+ 3, last) &* stride
+  }
+
+  @inline(__always)
+  func base(ofRow row: Int) -> UnsafePointer<Float> {
+    switch row {
+    case 0: first
+    case 1: second
+    case 2: third
+    default: fourth
+    }
   }
 }
 
@@ -77,6 +93,17 @@ struct FourRows<Row: PanelRow>: AccumulatorRows {
     second.add(Terms.self, sources.second[offset], times: row)
     third.add(Terms.self, sources.third[offset], times: row)
     fourth.add(Terms.self, sources.fourth[offset], times: row)
+  }
+
+  @inline(__always)
+  static func isPaired(_ row: Int) -> Bool { row & 1 == 0 }
+
+  @inline(__always)
+  mutating func addPairs(_ sources: some PairSources, times row: Row, _ next: Row) {
+    first.addPaired(sources.pair(0), times: row, next)
+    second.addBoth(sources.pair(1), times: row, next)
+    third.addPaired(sources.pair(2), times: row, next)
+    fourth.addBoth(sources.pair(3), times: row, next)
   }
 
   @inline(__always)
@@ -129,6 +156,11 @@ struct EightSources: RowSources {
     upper = FourSources(base, first: first, last: last, stride: stride)
     lower = FourSources(base, first: first &+ 4, last: last, stride: stride)
   }
+
+  @inline(__always)
+  func base(ofRow row: Int) -> UnsafePointer<Float> {
+    row < 4 ? upper.base(ofRow: row) : lower.base(ofRow: row &- 4)
+  }
 }
 
 struct EightRows<Row: PanelRow>: AccumulatorRows {
@@ -159,6 +191,18 @@ struct EightRows<Row: PanelRow>: AccumulatorRows {
   mutating func add<Terms: ProductTerms>(_: Terms.Type, _ sources: EightSources, at offset: Int, times row: Row) {
     upper.add(Terms.self, sources.upper, at: offset, times: row)
     lower.add(Terms.self, sources.lower, at: offset, times: row)
+  }
+
+  @inline(__always)
+  static func isPaired(_ row: Int) -> Bool { row & 1 == 0 || row == 7 }
+
+  @inline(__always)
+  mutating func addPairs(_ sources: some PairSources, times row: Row, _ next: Row) {
+    upper.addPairs(sources, times: row, next)
+    lower.first.addPaired(sources.pair(4), times: row, next)
+    lower.second.addBoth(sources.pair(5), times: row, next)
+    lower.third.addPaired(sources.pair(6), times: row, next)
+    lower.fourth.addPaired(sources.pair(7), times: row, next)
   }
 
   @inline(__always)
