@@ -49,6 +49,11 @@ public struct Opaque: GraphOperation {
     self.reason = reason
   }
 
+  /// A constant whose elements, called `elements` by its file, are of a type that flashfuse does not have.
+  package init(constant type: String, output: TensorType, elements: String) {
+    self.init(type: type, outputs: [output], reason: "elements of type \(elements) are not supported")
+  }
+
   public static let schema = Schema<Self>(
     "Opaque", inputs: [.variadic("inputs")], outputs: 0...Int.max, attributes: [.init("type", \.type)])
 

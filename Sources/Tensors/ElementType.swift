@@ -13,20 +13,49 @@ public enum ElementType: String, Hashable, Sendable, CaseIterable {
   case uint16 = "u16"
   case uint8 = "u8"
   case bool = "bool"
+  case int4 = "i4"
+  case uint4 = "u4"
+  case int2 = "i2"
+  case uint2 = "u2"
+  /// A sign, 2 bits of exponent and 1 of significand.
+  case float4e2m1 = "f4e2m1"
+  /// One of 16 numbers from −1 to 1, as normally distributed weights need them.
+  case normalFloat4 = "nf4"
+  /// A sign, 4 bits of exponent and 3 of significand, without infinities.
+  case float8e4m3 = "f8e4m3"
+  /// A sign, 5 bits of exponent and 2 of significand.
+  case float8e5m2 = "f8e5m2"
+  /// Powers of 2, without a sign.
+  case float8e8m0 = "f8e8m0"
   /// The type of a value that an operation unknown to flashfuse produces.
   case unknown = "?"
 
-  /// Bytes of one element; 0 for `unknown`.
-  public var byteCount: Int {
+  /// Bits of one element; 0 for `unknown`.
+  public var bitCount: Int {
     switch self {
-    case .float64, .int64, .uint64: 8
-    case .float32, .int32, .uint32: 4
-    case .float16, .bfloat16, .int16, .uint16: 2
-    case .int8, .uint8, .bool: 1
+    case .float64, .int64, .uint64: 64
+    case .float32, .int32, .uint32: 32
+    case .float16, .bfloat16, .int16, .uint16: 16
+    case .int8, .uint8, .bool, .float8e4m3, .float8e5m2, .float8e8m0: 8
+    case .int4, .uint4, .float4e2m1, .normalFloat4: 4
+    case .int2, .uint2: 2
     case .unknown: 0
     }
   }
 
+  /// Bytes of one element; 0 for `unknown`, and where it has none of its own.
+  public var byteCount: Int { bitCount / 8 }
+
+  /// Bytes of `count` elements, as many as a tensor can have.
+  public func byteCount(of count: Int) -> Int {
+    guard let sharing = elementsPerByte else { return count * byteCount }
+    return count / sharing + (count % sharing == 0 ? 0 : 1)
+  }
+
+  /// How many elements share a byte; nil where each has bytes of its own.
+  var elementsPerByte: Int? { (1..<8).contains(bitCount) ? 8 / bitCount : nil }
+
+  /// Whether it is a type of floating-point numbers that are computed with.
   public var isFloatingPoint: Bool {
     switch self {
     case .float64, .float32, .float16, .bfloat16: true
@@ -34,6 +63,7 @@ public enum ElementType: String, Hashable, Sendable, CaseIterable {
     }
   }
 
+  /// Whether it is a type of signed integers that are computed with.
   public var isSignedInteger: Bool {
     switch self {
     case .int64, .int32, .int16, .int8: true
@@ -41,7 +71,7 @@ public enum ElementType: String, Hashable, Sendable, CaseIterable {
     }
   }
 
-  /// Whether the elements are integers, signed or not; a boolean is none.
+  /// Whether the elements are integers that are computed with, signed or not; a boolean is none.
   public var isInteger: Bool {
     switch self {
     case .uint64, .uint32, .uint16, .uint8: true

@@ -15,7 +15,8 @@ extension Tensor {
     case .uint16: try values(as: UInt16.self).map { Double($0) }
     case .uint8: try values(as: UInt8.self).map { Double($0) }
     case .bool: try booleans().map { $0 ? 1 : 0 }
-    case .unknown: throw ModelError.unsupported("elements of an unknown type")
+    case _ where element.isStorageOnly: try unpacked().doubles()
+    default: throw ModelError.unsupported("elements of an unknown type")
     }
   }
 
@@ -37,6 +38,7 @@ extension Tensor {
     case .uint16: return try values(as: UInt16.self).map { Int($0) }
     case .uint8: return try values(as: UInt8.self).map { Int($0) }
     case .bool: return try booleans().map { $0 ? 1 : 0 }
+    case .int4, .uint4, .int2, .uint2: return try unpacked().integers()
     default: throw ModelError.invalid("a tensor of integers was expected, this is \(element.rawValue)\(shape)")
     }
   }
@@ -50,6 +52,7 @@ extension Tensor {
   }
 
   /// A tensor of `element` made of `doubles`, rounded to nearest where the type is narrower and towards zero where it is integral.
+  /// Elements that are only stored must be exact.
   public init(doubles: [Double], element: ElementType, shape: [Int]) throws {
     switch element {
     case .float64: try self.init(doubles, shape: shape)
@@ -58,6 +61,7 @@ extension Tensor {
     case .bfloat16: try self.init(doubles.map { BFloat16(Float($0)) }, shape: shape)
     case .bool: try self.init(doubles.map { $0 != 0 }, shape: shape)
     case .unknown: throw ModelError.unsupported("elements of an unknown type")
+    case _ where element.isStorageOnly: try self.init(storing: doubles, element: element, shape: shape)
     default:
       let integers = doubles.map { value in
         Int(exactly: value.rounded(.towardZero)) ?? (value.isNaN ? 0 : value > 0 ? Int.max : Int.min)

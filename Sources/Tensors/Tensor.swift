@@ -8,7 +8,7 @@ public struct Tensor: Sendable {
   let byteOffset: Int
 
   public var rank: Int { shape.count }
-  public var byteCount: Int { count * element.byteCount }
+  public var byteCount: Int { element.byteCount(of: count) }
 
   /// The number of elements of `shape`, or an error where a size is negative or the bytes would overflow.
   public static func elementCount(of shape: [Int], element: ElementType) throws -> Int {
@@ -29,7 +29,7 @@ public struct Tensor: Sendable {
   /// A tensor over part of `storage`, which must hold all its bytes.
   public init(element: ElementType, shape: [Int], storage: TensorStorage, byteOffset: Int = 0) throws {
     let count = try Tensor.elementCount(of: shape, element: element)
-    let bytes = count * element.byteCount
+    let bytes = element.byteCount(of: count)
     guard element != .unknown else { throw ModelError.unsupported("a tensor needs a known element type") }
     guard byteOffset >= 0, byteOffset <= storage.byteCount, bytes <= storage.byteCount - byteOffset else {
       throw ModelError.invalid(
@@ -58,7 +58,7 @@ public struct Tensor: Sendable {
     element: ElementType, shape: [Int], filledBy fill: (UnsafeMutableRawBufferPointer) throws -> Void
   ) throws {
     let count = try Tensor.elementCount(of: shape, element: element)
-    let storage = try TensorStorage(byteCount: count * element.byteCount, filledBy: fill)
+    let storage = try TensorStorage(byteCount: element.byteCount(of: count), filledBy: fill)
     try self.init(element: element, shape: shape, storage: storage)
   }
 
@@ -164,12 +164,12 @@ extension Tensor: Hashable {
   public static func == (left: Tensor, right: Tensor) -> Bool {
     guard left.element == right.element, left.shape == right.shape else { return false }
     if left.storage === right.storage && left.byteOffset == right.byteOffset { return true }
-    return left.withBytes { first in right.withBytes { first.elementsEqual($0) } }
+    return left.withUnalignedBytes { first in right.withUnalignedBytes { first.elementsEqual($0) } }
   }
 
   public func hash(into hasher: inout Hasher) {
     hasher.combine(element)
     hasher.combine(shape)
-    withBytes { hasher.combine(bytes: UnsafeRawBufferPointer(rebasing: $0.prefix(256))) }
+    withUnalignedBytes { hasher.combine(bytes: UnsafeRawBufferPointer(rebasing: $0.prefix(256))) }
   }
 }

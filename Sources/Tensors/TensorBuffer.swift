@@ -17,14 +17,14 @@ public final class TensorBuffer: @unchecked Sendable {
     count = try Tensor.elementCount(of: shape, element: element)
     self.element = element
     self.shape = shape
-    (storage, base) = try TensorStorage.uninitialized(byteCount: count * element.byteCount)
+    (storage, base) = try TensorStorage.uninitialized(byteCount: element.byteCount(of: count))
     byteOffset = 0
   }
 
   /// A part of `arena`, which must hold it.
   package init(element: ElementType, shape: [Int], in arena: TensorArena, at byteOffset: Int) throws {
     count = try Tensor.elementCount(of: shape, element: element)
-    let end = byteOffset.addingReportingOverflow(count * element.byteCount)
+    let end = byteOffset.addingReportingOverflow(element.byteCount(of: count))
     try require(
       byteOffset >= 0 && byteOffset % 64 == 0 && !end.overflow && end.partialValue <= arena.byteCount,
       "\(element.rawValue)\(shape) does not fit into the memory planned for it")
@@ -48,7 +48,7 @@ public final class TensorBuffer: @unchecked Sendable {
 
   /// Calls `body` with the bytes.
   public func withBytes<Result>(_ body: (UnsafeMutableRawBufferPointer) throws -> Result) rethrows -> Result {
-    try body(UnsafeMutableRawBufferPointer(start: base, count: count * element.byteCount))
+    try body(UnsafeMutableRawBufferPointer(start: base, count: element.byteCount(of: count)))
   }
 
   /// The finished tensor, which shares the memory.

@@ -41,8 +41,9 @@ import Testing
     Case(.openVINO, "to-layer=\"4\"", "to-layer=\"9\"", "does not exist"),
     Case(.openVINO, "id=\"3\"", "id=\"2\"", "same id"),
     Case(.openVINO, "type=\"Add\"", "type=\"Mystery\"", "Mystery", status: 69, isRun: true),
+    Case(.openVINO, "\"f32\" shape=\"4\"", "\"u4\" shape=\"4\"", "size is 16, but u4[4] has 2 bytes"),
     Case(
-      .openVINO, "\"f32\" shape=\"4\"", "\"u4\" shape=\"4\"", "w: Const (opset1): elements of type u4 are not",
+      .openVINO, "\"f32\" shape=\"4\"", "\"u3\" shape=\"4\"", "w: Const (opset1): elements of type u3 are not",
       status: 69, isRun: true),
     Case(
       .openVINO, "<?xml version=\"1.0\"?>",
@@ -67,7 +68,8 @@ import Testing
     Case(.onnxJSON, "\"opType\": \"Add\"", "\"opType\": \"Mystery\"", "Mystery", status: 69, isRun: true),
     Case(.onnxJSON, "\"dataType\": 1", "\"dataType\": 7", "w"),
     Case(
-      .onnxJSON, "\"dataType\": 1", "\"dataType\": 21", "w: Initializer: elements of type uint4 are not", status: 69,
+      .onnxJSON, "\"dataType\": 1", "\"dataType\": 20", "w: Initializer: elements of type float8E5M2Fnuz are not",
+      status: 69,
       isRun: true),
   ]
 

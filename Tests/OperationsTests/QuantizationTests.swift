@@ -23,6 +23,34 @@ struct QuantizationTests {
     expectRefusal(operation, data, try tensor([1, 2], 2))
   }
 
+  @Test func `weights of 4 bits, in blocks with zero points`() throws {
+    let data = try Tensor(integers: [0, 15, 8, 1, 7, 9, 3, 4], element: .uint4, shape: [4, 2])
+    var operation = DequantizeLinear()
+    (operation.axis, operation.blockSize) = (0, 2)
+    let points = try Tensor(integers: [8, 1, 0, 9], element: .uint4, shape: [2, 2])
+    #expect(
+      try floats(operation, data, try tensor([1, 10, 100, 1000], 2, 2), points) == [-8, 140, 0, 0, 700, 0, 300, -5000])
+    let eighths = try Tensor(doubles: [448, -0.5], element: .float8e4m3, shape: [2])
+    #expect(try floats(DequantizeLinear(), eighths, Tensor(scalar: Float(2))) == [896, -1])
+  }
+
+  @Test func `elements that are only stored are converted and reshaped, and nothing else`() throws {
+    let stored = try Tensor(integers: [-8, -1, 0, 7], element: .int4, shape: [2, 2])
+    #expect(try evaluate(Cast(to: .float16), stored)[0].doubles() == [-8, -1, 0, 7])
+    #expect(try evaluate(Cast(to: .bool), stored)[0].booleans() == [true, true, false, true])
+    let row = try evaluate(Reshape(), stored, integers([4]))[0]
+    #expect(try row.element == .int4 && row.integers() == [-8, -1, 0, 7])
+    let number = Tensor(scalar: Float(1))
+    let refused: [(any GraphOperation, [Tensor])] = [
+      (Cast(to: .int4), [number]), (Add(), [stored, stored]), (Transpose(), [stored]), (Concat(), [stored, stored]),
+      (Softmax(), [stored]), (MatMul(), [stored, stored]), (Gather(), [stored, Tensor(scalar: Int64(0))]),
+    ]
+    for (operation, inputs) in refused {
+      let error = #expect(throws: ModelError.self) { try operation.evaluate(Operands(inputs)) }
+      #expect(error?.kind == .unsupported && error?.message.contains("i4") == true)
+    }
+  }
+
   @Test func `a tensor's own range is made to include 0`() throws {
     let results = try evaluate(DynamicQuantizeLinear(), try tensor([0, 2, -3, -2.5, 1.34, 0.5], 6))
     #expect(try results[0].values(as: UInt8.self) == [153, 255, 0, 26, 221, 179])

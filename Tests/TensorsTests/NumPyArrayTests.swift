@@ -21,7 +21,7 @@ private func npy(_ header: String, _ elements: [UInt8] = [], version: UInt8 = 1)
     try NumPyArray(contentsOfFile: folder.write(data, to: "array.npy"))
   }
 
-  @Test(arguments: ElementType.allCases.filter { $0 != .unknown })
+  @Test(arguments: ElementType.allCases.filter { $0.byteCount > 0 && $0 != .float8e8m0 })
   func comesBackAsWritten(_ element: ElementType) throws {
     for shape in [[], [0], [5], [2, 0, 3], [2, 3, 4]] {
       let count = shape.reduce(1, *)
@@ -29,7 +29,7 @@ private func npy(_ header: String, _ elements: [UInt8] = [], version: UInt8 = 1)
       let path = folder.file("tensor.npy")
       try tensor.write(toFile: path)
       let array = try NumPyArray(contentsOfFile: path)
-      #expect(array.element == (element == .bfloat16 ? nil : element))
+      #expect(array.element == (element == .bfloat16 || element.isStorageOnly ? nil : element))
       #expect(try array.tensor(declared: element) == tensor)
     }
   }

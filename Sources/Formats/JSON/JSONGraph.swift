@@ -85,8 +85,9 @@ extension ElementType {
   /// An element type by name; `?` for one that is not known, as only results of unknown operations may be.
   init(_ field: JSONField) throws {
     let name = try field.string()
-    guard let element = ElementType(rawValue: name) else {
-      let known = ElementType.allCases.filter { $0 != .unknown }.map(\.rawValue).joined(separator: ", ")
+    guard let element = ElementType(rawValue: name), !element.isStorageOnly else {
+      let known = ElementType.allCases.filter { $0 != .unknown && !$0.isStorageOnly }.map(\.rawValue).joined(
+        separator: ", ")
       throw field.failure("\(field.value.summary) is no element type; these are: \(known)")
     }
     self = element

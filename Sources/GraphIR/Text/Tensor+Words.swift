@@ -10,6 +10,10 @@ extension Tensor {
     case .bfloat16: try values(as: BFloat16.self).map { TextForm.text($0.float) }
     case .uint64: try values(as: UInt64.self).map { String($0) }
     case .bool: try booleans().map { String($0) }
+    case .float4e2m1, .normalFloat4, .float8e4m3, .float8e5m2, .float8e8m0:
+      try zip(unpacked().values(as: Float.self), storedBits()).map { value, bits in
+        value.isNaN ? "nan(0x\(String(bits, radix: 16)))" : TextForm.text(value)
+      }
     default: try integers().map { String($0) }
     }
   }
@@ -51,6 +55,13 @@ extension Tensor {
     case .uint8: try self.init(convert { UInt8($0) }, shape: shape)
     case .bool: try self.init(convert { Bool($0) }, shape: shape)
     case .unknown: throw ModelError.invalid("a constant needs an element type")
+    default:
+      let known = try Tensor(storedBits: element.allStoredBits, element: element, shape: [1 << element.bitCount])
+        .words()
+      let bits = Dictionary(zip(known, element.allStoredBits)) { first, _ in first }
+      try self.init(
+        storedBits: convert { bits[$0] ?? Float($0).flatMap { bits[TextForm.text($0)] } }, element: element,
+        shape: shape)
     }
   }
 }

@@ -49,6 +49,7 @@ enum TextForm {
   /// The one element of a scalar, or of a tensor of several equal ones.
   private static func splat(_ tensor: Tensor) -> String? {
     let width = tensor.element.byteCount
+    guard width > 0 else { return nil }
     let isSplat = tensor.withBytes { bytes in
       // All elements are equal where each equals the one before.
       tensor.count > 0 && bytes.dropFirst(width).elementsEqual(bytes.dropLast(width))

@@ -36,7 +36,7 @@ public struct OperationWork: Hashable, Sendable {
   }
 
   /// The bytes that a tensor of this type takes; 0 where its sizes are not known.
-  public static func byteCount(of type: TensorType) -> Double { count(type) * Double(type.element.byteCount) }
+  public static func byteCount(of type: TensorType) -> Double { count(type) * Double(type.element.bitCount) / 8 }
 
   private static func count(_ type: TensorType?) -> Double {
     type?.shape.sizes.map { $0.reduce(1) { $0 * Double($1) } } ?? 0

@@ -34,7 +34,7 @@ public struct Cast: GraphOperation {
 
   public func evaluate(_ inputs: Operands<Tensor>) throws -> [Tensor] {
     let input = try inputs[0]
-    return [input.element == to ? input : try convert(input, to: to)]
+    return [try convert(input, to: to)]
   }
 }
 
@@ -88,8 +88,11 @@ public struct BitCast: GraphOperation {
 
 /// `tensor` with its elements converted to `element`.
 func convert(_ tensor: Tensor, to element: ElementType) throws -> Tensor {
+  if tensor.element == element { return tensor }
+  if let values = tensor.element.storedValues { return try tensor.lookedUp(in: try convert(values, to: element)) }
+  if element.isStorageOnly { throw ModelError.unsupported("conversion to elements of type \(element.rawValue)") }
   if element == .bool {
-    return tensor.element == .bool ? tensor : try Truth(tensor: tensor).dispatch(on: tensor.element)
+    return try Truth(tensor: tensor).dispatch(on: tensor.element)
   }
   if tensor.element == .bool {
     let bytes = try tensor.withBooleans { values in

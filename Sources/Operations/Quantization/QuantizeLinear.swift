@@ -57,15 +57,22 @@ public struct DequantizeLinear: GraphOperation {
   }
 
   public func evaluate(_ inputs: Operands<Tensor>) throws -> [Tensor] {
-    let input = try inputs[0]
+    let input = try inputs[0].unpacked()
     let scale = try inputs[1]
     try require(blockSize >= 0, "\(blockSize) is no block size")
     func parameter(_ tensor: Tensor) throws -> Tensor {
       try broadcastParameter(tensor, to: input.shape, axis: axis, blockSize: blockSize)
     }
-    try require(input.element.isInteger, "quantised integers were expected, found \(input.element.rawValue)")
-    let result = try dequantized(
-      input, factors: try convert(try parameter(scale), to: .float32), zeroPoint: try inputs.optional(2).map(parameter))
+    let factors = try convert(try parameter(try scale.unpacked()), to: .float32)
+    let zeroPoint = try inputs.optional(2).map { try parameter(try $0.unpacked()) }
+    let result: Tensor
+    if try inputs[0].element.isStorageOnly, !input.element.isInteger {
+      let centered = try zeroPoint.map { try Sub().evaluate(input, $0) } ?? input
+      result = try Mul().evaluate(centered, factors)
+    } else {
+      try require(input.element.isInteger, "quantised integers were expected, found \(input.element.rawValue)")
+      result = try dequantized(input, factors: factors, zeroPoint: zeroPoint)
+    }
     return [try convert(result, to: element ?? scale.element)]
   }
 }

@@ -55,6 +55,9 @@ public struct Concat: GraphOperation {
       try require(others == shape, "the shapes \(first.shape) and \(part.shape) differ outside axis \(axis)")
       shape[axis] = sum
     }
+    guard first.element.byteCount > 0 else {
+      throw ModelError.unsupported("moving elements of type \(first.element.rawValue)")
+    }
     let result = try Tensor(element: first.element, shape: shape) { bytes in
       // Rows of the result are rows of the inputs, one after the other.
       let inner = product(shape[(axis + 1)...]) &* first.element.byteCount

@@ -91,7 +91,9 @@ extension NumberComputation {
     case .uint32: try run(UInt32.self)
     case .uint16: try run(UInt16.self)
     case .uint8: try run(UInt8.self)
-    case .bool, .unknown: throw ModelError.invalid("numbers were expected, found \(element.rawValue)")
+    case _ where element.isStorageOnly:
+      throw ModelError.unsupported("arithmetic on elements of type \(element.rawValue)")
+    default: throw ModelError.invalid("numbers were expected, found \(element.rawValue)")
     }
   }
 }
@@ -104,6 +106,8 @@ extension RealComputation {
     case .float32: try run(Float.self)
     case .float16: try run(Float16.self)
     case .bfloat16: try run(BFloat16.self)
+    case _ where element.isStorageOnly:
+      throw ModelError.unsupported("arithmetic on elements of type \(element.rawValue)")
     default: throw ModelError.invalid("floating-point numbers were expected, found \(element.rawValue)")
     }
   }
@@ -117,7 +121,7 @@ extension WordComputation {
     case 2: try run(UInt16.self)
     case 4: try run(UInt32.self)
     case 8: try run(UInt64.self)
-    default: throw ModelError.unsupported("elements of an unknown type")
+    default: throw ModelError.unsupported("moving elements of type \(element.rawValue)")
     }
   }
 }

@@ -6,7 +6,7 @@ extension Gather: CPUExecutable {
   package func prepare(_ inputs: Operands<ValueInfo>, outputs: [TensorType]) throws -> (any Kernel)? {
     let data = try inputs[0]
     guard let sizes = data.shape.sizes, let named = try inputs[1].shape.sizes, let result = outputs.first?.shape.sizes,
-      !sizes.contains(0), !named.contains(0)
+      !sizes.contains(0), !named.contains(0), data.element.byteCount > 0
     else { return nil }
     // Sizes that no tensor can have must not be multiplied.
     for shape in [sizes, result] { _ = try Tensor.elementCount(of: shape, element: data.element) }

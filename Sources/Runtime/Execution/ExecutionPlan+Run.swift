@@ -120,7 +120,7 @@ extension ExecutionPlan.Step {
       observer?.roundStart = clock.elapsed
       let (outputs, statistics) = try plans[subgraph].run(
         inputs, memoryLimit: max(limit - outside, 0), observer: observer)
-      stacked += outputs.dropFirst(operation.stackOffset).reduce(0) { $0 + $1.count * $1.element.byteCount }
+      stacked += outputs.dropFirst(operation.stackOffset).reduce(0) { $0 + $1.byteCount }
       try meter.check(stacked)
       inside.activationBytes = max(inside.activationBytes, stacked.addingSaturated(statistics.activationBytes))
       inside.scratchBytes = max(inside.scratchBytes, statistics.scratchBytes)
@@ -135,7 +135,7 @@ extension ExecutionPlan.Step {
     outputTypes.reduce(0) { sum, output in
       guard let sizes = output.shape.sizes, let count = try? Tensor.elementCount(of: sizes, element: output.element)
       else { return sum }
-      return sum.addingSaturated(count * output.element.byteCount)
+      return sum.addingSaturated(output.element.byteCount(of: count))
     }
   }
 
@@ -163,7 +163,7 @@ extension ExecutionPlan.Step {
     let scratch = kernel.scratchByteCount(threads: workers.count)
     var needed = scratch
     for (type, place) in zip(types, places) where place == nil {
-      let bytes = try Tensor.elementCount(of: type.shape.sizes ?? [], element: type.element) * type.element.byteCount
+      let bytes = try type.element.byteCount(of: Tensor.elementCount(of: type.shape.sizes ?? [], element: type.element))
       needed = needed.addingSaturated(bytes)
     }
     try meter.check(needed)

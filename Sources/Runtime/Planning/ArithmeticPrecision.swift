@@ -80,6 +80,11 @@ private struct Widening {
     {
       let inputs = [try widen(source)] + node.inputs.dropFirst()
       result = try graph.insert(node.operation, inputs, name: node.name, origin: node.origin)
+    } else if node.operation is Cast, let source = node.inputs.first.flatMap({ $0 }),
+      graph.info(of: source).element.isStorageOnly
+    {
+      // Unpacking is no rounding: 16 bits are what models have it in, not what they mean.
+      result = try graph.insert(Cast(to: .float32), [source], name: node.label)
     } else {
       result = try graph.insert(Cast(to: .float32), [value], name: node.label)
     }

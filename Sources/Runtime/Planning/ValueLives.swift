@@ -60,7 +60,7 @@ struct ValueLives {
     guard case .kernel = step.method, let sizes = step.outputTypes[output].shape.sizes,
       let count = try? Tensor.elementCount(of: sizes, element: step.outputTypes[output].element)
     else { return nil }
-    let bytes = count * step.outputTypes[output].element.byteCount
+    let bytes = step.outputTypes[output].element.byteCount(of: count)
     return bytes >= smallest ? bytes : nil
   }
 

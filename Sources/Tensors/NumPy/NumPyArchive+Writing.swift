@@ -18,7 +18,7 @@ extension NumPyArchive {
         defer { zip_error_fini(&failure) }
         throw ModelError.notFound("\(path): cannot be written: \(String(cString: zip_error_strerror(&failure)))")
       }
-      let headers = tensors.map { TensorStorage(copying: $0.tensor.numPyHeader) }
+      let headers = try tensors.map { TensorStorage(copying: try $0.tensor.numPyHeader) }
       // The archive reads the bytes when it is closed, so they have to live until then.
       try withExtendedLifetime((tensors, headers)) {
         for (entry, header) in zip(tensors, headers) where !add(entry, header: header, to: archive) {

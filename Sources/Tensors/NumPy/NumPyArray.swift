@@ -110,12 +110,19 @@ extension TensorStorage {
 
 extension Tensor {
   /// The bytes of a `.npy` file before this tensor's elements.
-  var numPyHeader: [UInt8] { NumPyHeader(element: element, shape: shape).encoded }
+  var numPyHeader: [UInt8] {
+    get throws {
+      guard element.byteCount > 0 else {
+        throw ModelError.unsupported("npy has no elements of type \(element.rawValue)")
+      }
+      return NumPyHeader(element: element, shape: shape).encoded
+    }
+  }
 
   /// Writes the tensor as a `.npy` file; one that exists is replaced only by a complete one.
   public func write(toFile path: String) throws {
     var output = AtomicOutput()
-    try output.add(path, chunks: [Data(numPyHeader), withBytes { Data($0) }])
+    try output.add(path, chunks: [Data(try numPyHeader), withBytes { Data($0) }])
     try output.commit()
   }
 }

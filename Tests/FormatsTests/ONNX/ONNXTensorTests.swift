@@ -74,9 +74,25 @@ struct ONNXTensorTests {
     #expect(written.graph.initializer == model.graph.initializer)
   }
 
+  @Test func elementsOfFourBitsShareBytes() throws {
+    var raw = proto(.int4, [3])
+    raw.rawData = Data([0x8F, 0x07])
+    #expect(try decode(raw)?.integers() == [-1, -8, 7])
+    var field = proto(.uint4, [3])
+    field.int32Data = [0x8F, 0x07]
+    #expect(try decode(field)?.integers() == [15, 8, 7])
+    field.int32Data = [0x8F]
+    expectInvalid("1 bytes were given for u4[3]") { _ = try decode(field) }
+    raw.rawData = Data(count: 3)
+    expectInvalid("i4[3] takes 2 bytes, but there are 3") { _ = try decode(raw) }
+    var float = proto(.float8E4M3Fn, [2])
+    float.int32Data = [0x7E, 0xB8]
+    #expect(try decode(float)?.doubles() == [448, -1])
+  }
+
   @Test func typesThatAreNotKnownHaveNoTensor() throws {
     #expect(try decode(proto(.string)) == nil)
-    #expect(try decode(proto(.int4)) == nil)
+    #expect(try decode(proto(.complex64)) == nil)
   }
 
   @Test(

@@ -55,6 +55,18 @@ extension ONNXLiftingRule {
     },
     ONNXLiftingRule("GatherBlockQuantized", domain: contrib) { node, graph in
       let (data, indices, scales) = (try node.required(0), try node.required(1), try node.required(2))
+      if graph.type(of: data).element.isStorageOnly {
+        let table = try node.insert(
+          "DequantizeLinear", [data, scales, node.input(3)],
+          [
+            "axis": .integer(node.integer("quantize_axis") ?? 1),
+            "block_size": .integer(node.integer("block_size") ?? 128),
+          ],
+          in: &graph)
+        return [
+          try node.insert("Gather", [table, indices], ["axis": .integer(node.integer("gather_axis") ?? 0)], in: &graph)
+        ]
+      }
       guard let sizes = graph.type(of: scales).shape.dimensions, sizes.count == 2, let blocks = sizes[1].constant,
         graph.type(of: data).element == .uint8, let block = try Optional(node.integer("block_size") ?? 128),
         [blocks, block].allSatisfy({ (1...(1 << 31)).contains($0) }), try node.integer("gather_axis") ?? 0 == 0,

@@ -83,8 +83,7 @@ struct ONNXImporter {
       } else {
         let type = TensorType(.unknown, Shape(initializer.dims.map { Int($0) }))
         let element = Onnx_TensorProto.DataType(rawValue: Int(initializer.dataType)).map { "\($0)" } ?? "?"
-        let opaque = Opaque(
-          type: "Initializer", outputs: [type], reason: "elements of type \(element) are not supported")
+        let opaque = Opaque(constant: "Initializer", output: type, elements: element)
         value = Value(try graph.add(opaque, [], name: initializer.name, origin: origin, outputs: 1))
       }
       try define(initializer.name, value, in: &scope)

@@ -27,7 +27,7 @@ struct ONNXTensors {
         return try external(try ExternalPlace(proto.externalData), element, shape)
       }
       if let found = contents?.bytes.count ?? (proto.hasRawData ? proto.rawData.count : nil) {
-        let bytes = count * element.byteCount
+        let bytes = element.byteCount(of: count)
         try require(found == bytes, "\(element.rawValue)\(shape) takes \(bytes) bytes, but there are \(found)")
         if let contents {
           return try Tensor(
@@ -40,7 +40,7 @@ struct ONNXTensors {
   }
 
   private mutating func external(_ place: ExternalPlace, _ element: ElementType, _ shape: [Int]) throws -> Tensor {
-    let bytes = try Tensor.elementCount(of: shape, element: element) * element.byteCount
+    let bytes = try element.byteCount(of: Tensor.elementCount(of: shape, element: element))
     if let length = place.length {
       try require(
         length == bytes, "\(element.rawValue)\(shape) takes \(bytes) bytes, but the length given is \(length)")
@@ -62,9 +62,9 @@ struct ONNXTensors {
       }
       return try Tensor(values, shape: shape)
     }
-    func bitPatterns() throws -> [UInt16] {
+    func bitPatterns<Bits: FixedWidthInteger>(_ type: Bits.Type) throws -> [Bits] {
       try proto.int32Data.map { value in
-        guard let bits = UInt16(exactly: value) else {
+        guard let bits = Bits(exactly: value) else {
           throw ModelError.invalid("\(value) is no bit pattern of type \(element.rawValue)")
         }
         return bits
@@ -82,9 +82,16 @@ struct ONNXTensors {
     case .uint16: return try narrow(UInt16.self)
     case .uint8: return try narrow(UInt8.self)
     case .bool: return try Tensor(proto.int32Data.map { $0 != 0 }, shape: shape)
-    case .float16: return try Tensor(bitPatterns().map { Float16(bitPattern: $0) }, shape: shape)
-    case .bfloat16: return try Tensor(bitPatterns().map { BFloat16(bitPattern: $0) }, shape: shape)
+    case .float16: return try Tensor(bitPatterns(UInt16.self).map { Float16(bitPattern: $0) }, shape: shape)
+    case .bfloat16: return try Tensor(bitPatterns(UInt16.self).map { BFloat16(bitPattern: $0) }, shape: shape)
     case .unknown: throw ModelError.unsupported("elements of an unknown type")
+    default:
+      // Two elements of 4 bits are one number of the field, as they are one byte elsewhere.
+      let bytes = try Tensor(bitPatterns(UInt8.self))
+      try require(
+        bytes.count == element.byteCount(of: Tensor.elementCount(of: shape, element: element)),
+        "\(bytes.count) bytes were given for \(element.rawValue)\(shape)")
+      return try Tensor(element: element, shape: shape) { target in bytes.withBytes { target.copyMemory(from: $0) } }
     }
   }
 }

@@ -84,12 +84,11 @@ struct Lifting {
       return TensorType(element, Shape(port.dimensions.map { $0 < 0 ? .unknown : Dimension($0) }))
     }
     let spelled = layer.operatorSet.isEmpty ? layer.type : "\(layer.type) (\(layer.operatorSet))"
-    // A constant that is not known is one of elements that are not.
-    let reason =
-      layer.type == "Const" ? layer.data["element_type"].map { "elements of type \($0) are not supported" } : nil
-    let id = try graph.add(
-      Opaque(type: spelled, outputs: types, reason: reason), inputs, name: layer.name, origin: origin,
-      outputs: types.count)
+    var opaque = Opaque(type: spelled, outputs: types)
+    if layer.type == "Const", let elements = layer.data["element_type"], let type = types.first {
+      opaque = Opaque(constant: spelled, output: type, elements: elements)
+    }
+    let id = try graph.add(opaque, inputs, name: layer.name, origin: origin, outputs: types.count)
     return types.indices.map { Value(id, $0) }
   }
 }

@@ -63,7 +63,7 @@ enum IRText {
 
   /// The element type that an attribute calls `f32` or `boolean` and a port `FP32` or `BOOL`.
   ///
-  /// `unknown` for types that OpenVINO has and flashfuse has not (strings, 4-bit numbers, …) and for a type that the file leaves
+  /// `unknown` for types that OpenVINO has and flashfuse has not (strings, 3-bit numbers, …) and for a type that the file leaves
   /// open; an error for anything else.
   static func element(_ text: String) throws -> ElementType {
     let name = text.lowercased()
@@ -79,9 +79,7 @@ enum IRText {
   }
 
   private static let foreignTypes: Set<String> = [
-    "undefined", "dynamic", "unspecified", "string", "i4", "u4", "u1", "u2", "u3", "u6", "bin", "nf4", "f8e4m3",
-    "f8e5m2",
-    "f8e8m0", "f4e2m1",
+    "undefined", "dynamic", "unspecified", "string", "u1", "u3", "u6", "bin",
   ]
 
   /// The name of an element type in attributes.

@@ -25,7 +25,7 @@ struct IRWeights {
     let count = try Tensor.elementCount(of: shape, element: element)
     try require(offset >= 0 && size >= 0, "offset \(offset) and size \(size) must not be negative")
     if element != .unknown {
-      let bytes = count * element.byteCount
+      let bytes = element.byteCount(of: count)
       // OpenVINO writes one byte for a constant without elements.
       try require(
         size == bytes || (bytes == 0 && size == 1), "size is \(size), but \(text)\(shape) has \(bytes) bytes")
