@@ -30,12 +30,13 @@ public final class Session {
   public let options: Options
   let workers: Workers
   private let plans: PlanCache
+  private let weights = WeightCache()
 
   public init(_ graph: Graph, options: Options = Options()) {
     self.graph = graph
     self.options = options
     workers = Workers(count: options.threads ?? Workers.defaultCount)
-    plans = PlanCache(graph, weights: WeightCache(), workers: workers)
+    plans = PlanCache(graph, weights: weights, workers: workers)
   }
 
   /// The number of threads in use.
@@ -82,6 +83,9 @@ public final class Session {
 
   /// How many plans were made.
   var planCount: Int { plans.count }
+
+  /// How many matrices of weights were packed.
+  var packedCount: Int { weights.count }
 
   private static let machineMemory = Int(clamping: ProcessInfo.processInfo.physicalMemory)
 

@@ -55,6 +55,30 @@ import Testing
     try Self.check(graph, steps: ["MatMulBiasActivation"])
   }
 
+  /// As compressed models have them: (W − z)·s in blocks, unpacked for the product and for nothing else, once for all plans.
+  @Test func weightsOfFourBitsArePackedOnce() throws {
+    var graph = Graph()
+    let x = try graph.addInput(["x"], TensorType(.float32, [Dimension(symbol: "n"), 512]))
+    let numbers = (0..<300 * 512).map { $0 * 7 % 16 }
+    let stored = try graph.addConstant(Tensor(integers: numbers, element: .uint4, shape: [300, 8, 64]))
+    let cast = try graph.insert(Cast(to: .float16), [stored])
+    let point = try graph.insert(
+      Cast(to: .float16), [graph.addConstant(Tensor(integers: [8], element: .uint4, shape: []))])
+    let scale = try graph.addConstant(.random([300, 8, 1], .float16, seed: 4))
+    let scaled = try graph.insert(Mul(), [graph.insert(Sub(), [cast, point]), scale])
+    let flat = try graph.insert(Reshape(), [scaled, graph.addConstant(Tensor(integers: [300, 512], shape: [2]))])
+    let weights = try graph.insert(Transpose(), [graph.insert(Cast(to: .float32), [flat])])
+    graph.addOutput(["y"], try graph.insert(MatMul(), [x, weights]))
+    let session = Session(graph, options: .init(threads: 2))
+    for rows in [1, 5] {
+      let input = try Tensor.random([rows, 512], seed: 3)
+      let expected = try Session(graph.promotedToDoublePrecision()).run(["x": input.promotedToDoublePrecision()])
+      let result = try session.run(["x": input])
+      #expect(try OutputError(of: result.outputs[0], expected: expected.outputs[0]).scaled < 2e-5)
+    }
+    #expect(session.planCount == 2 && session.packedCount == 1)
+  }
+
   /// x·W + b, the error function's GELU in its parts, and a residual.
   @Test func aChainAfterAProductIsOneStep() throws {
     var graph = Graph()

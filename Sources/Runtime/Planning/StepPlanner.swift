@@ -1,5 +1,6 @@
 import GraphIR
 import KernelInterface
+import Kernels
 import Operations
 import Tensors
 
@@ -270,8 +271,7 @@ struct StepPlanner {
     var matrix = matrices.right
     matrix.shape.removeFirst(batch.count)
     matrix.strides.removeFirst(batch.count)
-    let constant = try batch.allSatisfy { $0 == 1 } ? weightTensor(rightSource.value) : nil
-    let packed = try constant.flatMap { try weights.packed($0, matrix, on: workers) }
+    let packed = try batch.allSatisfy { $0 == 1 } ? self.packed(rightSource.value, matrix) : nil
     guard
       let kernel = ProductKernel(
         left: matrices.left, right: matrices.right, packed: packed, instructions: instructions,
@@ -286,15 +286,22 @@ struct StepPlanner {
       method: .kernel(kernel))
   }
 
-  /// The contents of `value`, if constant, in the bits that the model stores them in: 16 of them are widened when they are packed.
-  private mutating func weightTensor(_ value: Value) throws -> Tensor? {
-    let node = graph[value.node]
-    if node.operation is Cast, let source = node.inputs.first.flatMap({ $0 }),
-      graph.info(of: source).element.isHalfPrecision, let stored = try constants.tensor(of: source)
+  /// The matrix that `layout` is of `value`, if constant, packed from the bits that the model stores: 16 of them are widened when
+  /// they are packed.
+  private mutating func packed(_ value: Value, _ layout: StridedLayout) throws -> PackedMatrix? {
+    var value = value
+    if graph[value.node].operation is Cast, let source = graph[value.node].inputs.first.flatMap({ $0 }),
+      graph.info(of: source).element.isHalfPrecision, constants.isConstant(source)
     {
-      return stored
+      value = source
     }
-    return try constants.tensor(of: value)
+    let element = graph.info(of: value).element
+    guard element == .float32 || element.isHalfPrecision,
+      let expression = try constants.expression(of: value) ?? constants.tensor(of: value).map({ .tensor($0) })
+    else { return nil }
+    let packed = try weights.packed(expression, layout, on: workers) { try constants.tensor(of: value) }
+    if packed != nil { constants.drop(value) }
+    return packed
   }
 
   /// Attention that reads its operands where they are, and writes its result as who reads it wants it.

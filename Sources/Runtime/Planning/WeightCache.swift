@@ -6,26 +6,25 @@ import Tensors
 /// Weights in the layout that products read, shared by all plans of a session.
 final class WeightCache: Sendable {
   private struct Key: Hashable {
-    let memory: ObjectIdentifier
-    let offset: Int
+    let source: ConstantExpression
     let layout: StridedLayout
   }
 
-  private struct Entry {
-    /// Kept, so that its memory is no other tensor's.
-    let tensor: Tensor
-    let packed: PackedMatrix
-  }
+  private let entries = Mutex<[Key: PackedMatrix]>([:])
 
-  private let entries = Mutex<[Key: Entry]>([:])
+  var count: Int { entries.withLock { $0.count } }
 
-  /// The matrix that `layout`, of two axes, is of `tensor`; nil where it is not floats of 16 or 32 bits.
-  func packed(_ tensor: Tensor, _ layout: StridedLayout, on workers: Workers) throws -> PackedMatrix? {
-    guard tensor.element == .float32 || tensor.element.isHalfPrecision,
+  /// The matrix that `layout`, of two axes, is of what `source` describes; nil where `contents` is not floats of 16 or 32 bits.
+  ///
+  /// - Parameter contents: Computes it; called where nobody has asked for the same before.
+  func packed(
+    _ source: ConstantExpression, _ layout: StridedLayout, on workers: Workers, contents: () throws -> Tensor?
+  ) throws -> PackedMatrix? {
+    let key = Key(source: source, layout: layout)
+    if let known = entries.withLock({ $0[key] }) { return known }
+    guard let tensor = try contents(), tensor.element == .float32 || tensor.element.isHalfPrecision,
       layout.shape.count == 2, layout.end <= tensor.count
     else { return nil }
-    let key = Key(memory: tensor.storageIdentity.id, offset: tensor.storageOffset, layout: layout)
-    if let known = entries.withLock({ $0[key] }) { return known.packed }
     let wide = try tensor.element == .float32 ? tensor : tensor.inSinglePrecision()
     let packed = wide.withUnalignedBytes { bytes -> PackedMatrix? in
       guard let base = bytes.baseAddress?.assumingMemoryBound(to: Float.self) else { return nil }
@@ -34,10 +33,19 @@ final class WeightCache: Sendable {
         depth: layout.shape[0], columns: layout.shape[1], instructionSet: workers.kernels, on: workers.pool)
     }
     guard let packed else { return nil }
-    // What was read from a file once can be read again.
-    tensor.releasePages()
-    entries.withLock { $0[key] = Entry(tensor: tensor, packed: packed) }
+    source.releasePages()
+    entries.withLock { $0[key] = packed }
     return packed
+  }
+}
+
+extension ConstantExpression {
+  /// What was read from a file once can be read again.
+  fileprivate func releasePages() {
+    switch self {
+    case .tensor(let tensor): tensor.releasePages()
+    case .result(_, _, let inputs): for input in inputs { input?.releasePages() }
+    }
   }
 }
 
