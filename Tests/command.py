@@ -60,6 +60,17 @@ def run(model: pathlib.Path, inputs: dict, *flags: str) -> dict:
         return dict(archive)
 
 
+def case(random, name: str) -> str:
+    """Returns `name`, the key of a test case, after beginning the numbers that `random` gives anew, as they follow from that name.
+
+    A key is evaluated before its value, so that no case's numbers depend on the cases before it.
+    """
+    import numpy
+
+    random.bit_generator.state = numpy.random.default_rng(list(name.encode())).bit_generator.state
+    return name
+
+
 def add_tests(case: type[unittest.TestCase], arguments_by_name: dict) -> None:
     """Gives `case` a test for each name, which calls its `compare` with the arguments."""
     for name, values in arguments_by_name.items():

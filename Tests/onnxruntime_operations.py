@@ -5,6 +5,7 @@
 Skipped, saying so, where the Python packages onnx and onnxruntime are missing (Scripts/requirements.txt names them).
 """
 
+import functools
 import pathlib
 import tempfile
 import unittest
@@ -13,6 +14,7 @@ import command
 import numpy
 
 random = numpy.random.default_rng(7)
+case = functools.partial(command.case, random)
 
 
 def floats(*shape: int) -> numpy.ndarray:
@@ -21,6 +23,13 @@ def floats(*shape: int) -> numpy.ndarray:
 
 def integers(low: int, high: int, *shape: int, dtype=numpy.int64) -> numpy.ndarray:
     return random.integers(low, high, size=shape, dtype=dtype)
+
+
+def narrow(name: str) -> numpy.dtype:
+    """Returns a type that NumPy itself lacks."""
+    import ml_dtypes
+
+    return numpy.dtype(getattr(ml_dtypes, name))
 
 
 def quantised(*shape: int, scale: float = 0.05, dtype=numpy.uint8) -> list:
@@ -62,89 +71,89 @@ def cases() -> dict:
     byte = numpy.int8
     level = 0.051
     return {
-        "BiasGelu": ("BiasGelu", [hidden, *constants(floats(8))], {}),
-        "FastGelu": ("FastGelu", [hidden, *constants(floats(8))], {}),
-        "QuickGelu": ("QuickGelu", [hidden], {"alpha": 1.5}),
-        "Gelu": ("Gelu", [hidden], {}),
-        "SkipLayerNormalization": (
+        case("BiasGelu"): ("BiasGelu", [hidden, *constants(floats(8))], {}),
+        case("FastGelu"): ("FastGelu", [hidden, *constants(floats(8))], {}),
+        case("QuickGelu"): ("QuickGelu", [hidden], {"alpha": 1.5}),
+        case("Gelu"): ("Gelu", [hidden], {}),
+        case("SkipLayerNormalization"): (
             "SkipLayerNormalization", [hidden, floats(2, 5, 8), *constants(floats(8), floats(8), floats(8))], {"epsilon": 1e-3}, 4
         ),
-        "SkipLayerNormalization shared skip": ("SkipLayerNormalization", [hidden, floats(5, 8), *constants(floats(8))], {}),
-        "SkipSimplifiedLayerNormalization": (
+        case("SkipLayerNormalization shared skip"): ("SkipLayerNormalization", [hidden, floats(5, 8), *constants(floats(8))], {}),
+        case("SkipSimplifiedLayerNormalization"): (
             "SkipSimplifiedLayerNormalization", [hidden, floats(2, 5, 8), *constants(floats(8), floats(8))], {}, 4
         ),
-        "SimplifiedLayerNormalization": (":SimplifiedLayerNormalization", [hidden, *constants(floats(8))], {"epsilon": 1e-3}),
-        "EmbedLayerNormalization": ("EmbedLayerNormalization", [*words, *tables, mask], {}, 3),
-        "EmbedLayerNormalization positions": (
+        case("SimplifiedLayerNormalization"): (":SimplifiedLayerNormalization", [hidden, *constants(floats(8))], {"epsilon": 1e-3}),
+        case("EmbedLayerNormalization"): ("EmbedLayerNormalization", [*words, *tables, mask], {}, 3),
+        case("EmbedLayerNormalization positions"): (
             "EmbedLayerNormalization",
             [words[0], None, *tables[:2], None, *tables[3:], None, integers(0, 7, 2, 5, dtype=numpy.int32)],
             {"epsilon": 1e-2}, 2,
         ),
-        "FusedMatMul": ("FusedMatMul", [floats(2, 3, 4), floats(2, 5, 4)], {"transB": 1, "alpha": 0.3}),
-        "FusedMatMul left": ("FusedMatMul", [floats(2, 4, 3), floats(2, 4, 5)], {"transA": 1}),
-        "FusedMatMul batch": (
+        case("FusedMatMul"): ("FusedMatMul", [floats(2, 3, 4), floats(2, 5, 4)], {"transB": 1, "alpha": 0.3}),
+        case("FusedMatMul left"): ("FusedMatMul", [floats(2, 4, 3), floats(2, 4, 5)], {"transA": 1}),
+        case("FusedMatMul batch"): (
             "FusedMatMul", [floats(3, 2, 5, 4), floats(6, 2, 5, 4)], {"transBatchA": 1, "transBatchB": 1, "transB": 1}
         ),
-        "FusedGemm": (
+        case("FusedGemm"): (
             "FusedGemm",
             [floats(3, 4), *constants(floats(5, 4), floats(5))],
             {"transB": 1, "activation": "LeakyRelu", "activation_alpha": 0.2, "alpha": 0.5},
         ),
-        "FusedConv Relu": (
+        case("FusedConv Relu"): (
             "FusedConv", [image, *constants(filters, floats(3))], {"activation": "Relu", "pads": [1, 1, 1, 1], "strides": [2, 1]}
         ),
-        "FusedConv Clip": (
+        case("FusedConv Clip"): (
             "FusedConv", [image, *constants(filters)], {"activation": "Clip", "activation_params": [-1.0, 1.5]}
         ),
-        "FusedConv addend": (
+        case("FusedConv addend"): (
             "FusedConv", [image, *constants(filters, floats(3)), floats(2, 3, 4, 4)], {"activation": "Relu"}
         ),
-        "RotaryEmbedding": ("RotaryEmbedding", [floats(2, 5, 16), integers(0, 16, 2, 5), *caches], {}),
-        "RotaryEmbedding heads": (
+        case("RotaryEmbedding"): ("RotaryEmbedding", [floats(2, 5, 16), integers(0, 16, 2, 5), *caches], {}),
+        case("RotaryEmbedding heads"): (
             "RotaryEmbedding", [floats(2, 3, 5, 8), integers(0, 16, 2, 5), *caches], {"interleaved": 1}
         ),
-        "RotaryEmbedding from a position": (
+        case("RotaryEmbedding from a position"): (
             "RotaryEmbedding", [floats(2, 5, 16), numpy.array([7], numpy.int64), *caches], {"num_heads": 2}
         ),
-        "RotaryEmbedding partly": (
+        case("RotaryEmbedding partly"): (
             "RotaryEmbedding",
             [floats(2, 5, 24), integers(0, 16, 2, 5), *caches],
             {"num_heads": 2, "rotary_embedding_dim": 8},
         ),
-        "MatMulNBits": (
+        case("MatMulNBits"): (
             "MatMulNBits", [floats(2, 3, 40), *constants(packed, scales)], {"K": 40, "N": 6, "bits": 4, "block_size": 16}
         ),
-        "MatMulNBits zero points": (
+        case("MatMulNBits zero points"): (
             "MatMulNBits",
             [floats(3, 48), *constants(packed, scales, integers(0, 256, 6, 2, dtype=numpy.uint8)), None, *constants(floats(6))],
             {"K": 48, "N": 6, "bits": 4, "block_size": 16},
         ),
-        "MatMulNBits bytes": (
+        case("MatMulNBits bytes"): (
             "MatMulNBits",
             [floats(3, 48), *constants(integers(0, 256, 6, 3, 16, dtype=numpy.uint8), scales)],
             {"K": 48, "N": 6, "bits": 8, "block_size": 16},
         ),
-        "GatherBlockQuantized": (
+        case("GatherBlockQuantized"): (
             "GatherBlockQuantized",
             [*constants(rows), integers(0, 10, 2, 3), *constants(row_scales)],
             {"bits": 4, "block_size": 16, "gather_axis": 0, "quantize_axis": 1},
         ),
-        "GatherBlockQuantized zero points": (
+        case("GatherBlockQuantized zero points"): (
             "GatherBlockQuantized",
             [*constants(rows), integers(0, 10, 4), *constants(row_scales, integers(0, 256, 10, 2, dtype=numpy.uint8))],
             {"bits": 4, "block_size": 16, "gather_axis": 0, "quantize_axis": 1},
         ),
-        "DynamicQuantizeMatMul": (
+        case("DynamicQuantizeMatMul"): (
             "DynamicQuantizeMatMul",
             [floats(2, 3, 8), *constants(integers(-128, 128, 8, 4, dtype=byte), numpy.float32(0.02), byte(3), floats(4))],
             {},
         ),
-        "DynamicQuantizeMatMul columns": (
+        case("DynamicQuantizeMatMul columns"): (
             "DynamicQuantizeMatMul",
             [floats(3, 8), *constants(integers(-128, 128, 8, 4, dtype=byte), numpy.abs(floats(4)), byte([3, 0, -1, 2]))],
             {},
         ),
-        "MatMulIntegerToFloat": (
+        case("MatMulIntegerToFloat"): (
             "MatMulIntegerToFloat",
             [
                 integers(0, 256, 3, 8, dtype=numpy.uint8),
@@ -155,29 +164,29 @@ def cases() -> dict:
             ],
             {},
         ),
-        "QLinearAdd": ("QLinearAdd", [*quantised(2, 3, 4), *quantised(3, 1), *step(0.1)], {}, 1, 1),
-        "QLinearMul": ("QLinearMul", [*quantised(2, 3, 4), *quantised(3, 4), *step(0.2)], {}, 1, 1),
-        "QLinearSigmoid": ("QLinearSigmoid", [*quantised(2, 30), *step(1 / 256, 0)], {}, 1, 1),
-        "QLinearLeakyRelu": ("QLinearLeakyRelu", [*quantised(2, 30), *step(0.05)], {"alpha": 0.3}, 1, 1),
-        "QLinearSoftmax": ("QLinearSoftmax", [*quantised(2, 3, 5), *step(1 / 256, 0)], {"axis": -1, "opset": 13}, 1, 1),
-        "QLinearSoftmax flat": ("QLinearSoftmax", [*quantised(2, 3, 5), *step(1 / 256, 0)], {"axis": 1, "opset": 11}, 1, 1),
-        "QLinearAveragePool": (
+        case("QLinearAdd"): ("QLinearAdd", [*quantised(2, 3, 4), *quantised(3, 1), *step(0.1)], {}, 1, 1),
+        case("QLinearMul"): ("QLinearMul", [*quantised(2, 3, 4), *quantised(3, 4), *step(0.2)], {}, 1, 1),
+        case("QLinearSigmoid"): ("QLinearSigmoid", [*quantised(2, 30), *step(1 / 256, 0)], {}, 1, 1),
+        case("QLinearLeakyRelu"): ("QLinearLeakyRelu", [*quantised(2, 30), *step(0.05)], {"alpha": 0.3}, 1, 1),
+        case("QLinearSoftmax"): ("QLinearSoftmax", [*quantised(2, 3, 5), *step(1 / 256, 0)], {"axis": -1, "opset": 13}, 1, 1),
+        case("QLinearSoftmax flat"): ("QLinearSoftmax", [*quantised(2, 3, 5), *step(1 / 256, 0)], {"axis": 1, "opset": 11}, 1, 1),
+        case("QLinearAveragePool"): (
             "QLinearAveragePool",
             [*quantised(1, 3, 6, 6), *step(0.04)],
             {"kernel_shape": [2, 3], "pads": [0, 1, 1, 0], "strides": [2, 1]}, 1, 1,
         ),
-        "QLinearGlobalAveragePool": ("QLinearGlobalAveragePool", [*quantised(2, 3, 5, 5), *step(level)], {}, 1, 1),
-        "QLinearGlobalAveragePool channels last": (
+        case("QLinearGlobalAveragePool"): ("QLinearGlobalAveragePool", [*quantised(2, 3, 5, 5), *step(level)], {}, 1, 1),
+        case("QLinearGlobalAveragePool channels last"): (
             "QLinearGlobalAveragePool", [*quantised(2, 5, 5, 3), *step(level)], {"channels_last": 1}, 1, 1
         ),
-        "QLinearConcat": (
+        case("QLinearConcat"): (
             "QLinearConcat", [*step(0.06), *quantised(2, 3), *quantised(2, 4, scale=0.08)], {"axis": 1}, 1, 1
         ),
-        "QLinearWhere": (
+        case("QLinearWhere"): (
             "QLinearWhere",
             [random.integers(0, 2, size=(2, 5)).astype(bool), *quantised(2, 5), *quantised(2, 5, scale=0.07), *step(0.06)], {}, 1, 1,
         ),
-        "QLinearConv channels last": (
+        case("QLinearConv channels last"): (
             "QLinearConv",
             [
                 *quantised(1, 6, 6, 4),
@@ -186,7 +195,7 @@ def cases() -> dict:
             ],
             {"channels_last": 1, "pads": [1, 0, 1, 0]}, 1, 1,
         ),
-        "QGemm": (
+        case("QGemm"): (
             "QGemm",
             [
                 *quantised(3, 8),
@@ -195,7 +204,7 @@ def cases() -> dict:
             ],
             {"transB": 1}, 1, 1,
         ),
-        "QGemm to floats": (
+        case("QGemm to floats"): (
             "QGemm",
             [
                 *quantised(3, 8),
@@ -204,16 +213,32 @@ def cases() -> dict:
             ],
             {"alpha": 1.0},
         ),
-        "QuantizeLinear": (
+        case("QuantizeLinear"): (
             "QuantizeLinear", [floats(3, 4), *constants(numpy.abs(floats(4)), integers(0, 9, 4, dtype=numpy.uint8))], {"axis": 1}, 1, 0
         ),
-        "DequantizeLinear": (
+        case("DequantizeLinear"): (
             "DequantizeLinear",
             [integers(0, 256, 3, 4, dtype=numpy.uint8), *constants(numpy.abs(floats(3)), integers(0, 9, 3, dtype=numpy.uint8))],
             {"axis": 0},
         ),
-        "Trilu": ("Trilu", [floats(3, 4), *constants(numpy.int64(1))], {"upper": 0}),
-        "ExpandDims": ("ExpandDims", [floats(3, 4), *constants(numpy.int32(-1))], {}),
+        **{
+            case(f"DequantizeLinear in blocks, {name}"): (
+                ":DequantizeLinear",
+                constants(integers(low, high, 6, 4).astype(narrow(name)), numpy.abs(floats(6, 2)), integers(low, high, 6, 2).astype(narrow(name))),
+                {"axis": 1, "block_size": 2},
+            )
+            for name, low, high in [("int4", -8, 8), ("uint4", 0, 16)]
+        },
+        **{
+            case(f"GatherBlockQuantized {name}"): (
+                "GatherBlockQuantized",
+                [Constant(integers(low, high, 10, 32).astype(narrow(name))), integers(0, 10, 2, 3), *constants(floats(10, 2))],
+                {"block_size": 16, "quantize_axis": 1},
+            )
+            for name, low, high in [("int4", -8, 8), ("uint4", 0, 16)]
+        },
+        case("Trilu"): ("Trilu", [floats(3, 4), *constants(numpy.int64(1))], {"upper": 0}),
+        case("ExpandDims"): ("ExpandDims", [floats(3, 4), *constants(numpy.int32(-1))], {}),
     }
 
 
@@ -242,7 +267,7 @@ class ONNXRuntimeOperations(unittest.TestCase):
             [onnx.ValueInfoProto(name=name) for name in outputs if name], initializers,
         )
         model = helper.make_model(
-            graph, ir_version=10, opset_imports=[helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
+            graph, ir_version=10, opset_imports=[helper.make_opsetid("", 21), helper.make_opsetid("com.microsoft", 1)]
         )
         session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
         expected = session.run(None, arrays)
