@@ -190,6 +190,10 @@ def cases() -> dict:
         case("BitwiseRightShift"): (ops.bitwise_right_shift, [integers(0, 900, 4), integers(0, 4, 4)]),
         case("AdaptiveAvgPool"): (ops.adaptive_avg_pool, [image, [4, 3]]),
         case("AdaptiveAvgPool to one"): (ops.adaptive_avg_pool, [image, [1, 1]]),
+        case("AdaptiveAvgPool of computed sizes"): (
+            lambda x, end: ops.adaptive_avg_pool(ops.slice(x, [0, 0], end, [1, 1], [2, 3]), [4, 3]),
+            [image, numpy.array([6, 5], numpy.int64)],
+        ),
         case("AdaptiveMaxPool"): (lambda *x: ops.relu(ops.adaptive_max_pool(*x, "i32").output(0)), [image, [4, 6]]),
         case("DeformableConvolution"): (
             lambda *x: ops.deformable_convolution(

@@ -112,6 +112,22 @@ struct AttentionBuilder {
     }
   }
 
+  /// Heads folded into batches for the product, with lengths that a table of positions limits, which it never does.
+  private mutating func limitedProduct(_ query: Value, _ key: Value) throws -> Value {
+    let (batches, rows, columns) = (try axis(0, of: query), try axis(2, of: query), try axis(3, of: key))
+    let limits = (try op(Min(), rows, integers([64])), try op(Min(), columns, integers([64])))
+    let (count, features) = (try integers([heads]), try integers([size]))
+    let folded = try op(Mul(), batches, count)
+    let left = try op(Reshape(), query, op(Concat(axis: 0), folded, limits.0, features))
+    let right = try op(Reshape(), key, op(Concat(axis: 0), folded, features, limits.1))
+    let sizes = try op(Concat(axis: 0), batches, count, limits.0, limits.1)
+    return try op(Reshape(), op(MatMul(), left, right), sizes)
+  }
+
+  private mutating func axis(_ index: Int, of value: Value) throws -> Value {
+    try op(Gather(), op(ShapeOf(), value), integers([index]))
+  }
+
   /// [b, g, s, d] → [b, g, 1, s, d] → [b, g, 2, s, d] → [b, 2g, s, d]
   private mutating func expandHeads(_ value: Value) throws -> Value {
     let group = heads / keyHeads
@@ -322,6 +338,8 @@ struct AttentionBuilder {
       scores = try op(Concat(axis: -1), op(product.scores, query, parts.0), op(product.scores, query, parts.1))
     } else if spelling.order == .transposed {
       scores = try op(MatMul(), swapLast(key, rank: scoreRank), swapLast(query, rank: scoreRank))
+    } else if spelling.layout == .limited {
+      scores = try limitedProduct(query, key)
     } else {
       scores = try op(product.scores, query, key)
     }

@@ -1,6 +1,8 @@
 /// One way to spell attention, as choices that can be combined freely.
 struct AttentionSpelling: CustomStringConvertible {
-  enum Layout: String, CaseIterable { case heads, folded, single, grouped, groupedBroadcast, multiQuery, einsum }
+  enum Layout: String, CaseIterable {
+    case heads, folded, single, grouped, groupedBroadcast, multiQuery, einsum, limited
+  }
   enum Scale: String, CaseIterable {
     case none, divided, multiplied, commuted, onQuery, onKey, split, threeTimes, perHead, perKey, runtime
   }
@@ -46,6 +48,7 @@ struct AttentionSpelling: CustomStringConvertible {
     flaw = flawed ? AttentionFlaw.allCases.randomElement(using: &generator) : nil
     if layout == .einsum || layout == .groupedBroadcast { order = .rows }
     flaw?.prepare(&self)
+    if layout == .limited { order = .rows }
     if columns != .whole { order = .rows }
     if columns == .segments { dynamic = false }
     // A table has a column for every key there is.

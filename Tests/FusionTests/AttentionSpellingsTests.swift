@@ -44,6 +44,52 @@ import Testing
         """)
   }
 
+  /// Scores whose lengths a table limits meet a mask that has the lengths themselves.
+  @Test func lengthsThatATableLimitsAreThoseThatTheyMeet() throws {
+    try expectRewrite(
+      pass,
+      """
+      graph "limited" {
+        %0 = Parameter "q" : f32[b, 4, s, 8]
+        %1 = Parameter "k" : f32[b, 4, 8, s]
+        %2 = Parameter "v" : f32[b, 4, s, 8]
+        %3 = Parameter "mask" : f32[b, 1, s, s]
+        %4 = Shape (%0)
+        %5 = Constant : i64[1] = [0]
+        %batch = Gather (%4, %5)
+        %6 = Constant : i64[1] = [2]
+        %length = Gather (%4, %6)
+        %7 = Constant : i64[1] = [64]
+        %limit = Min (%length, %7)
+        %heads = Constant : i64[1] = [4]
+        %size = Constant : i64[1] = [8]
+        %8 = Mul (%batch, %heads)
+        %9 = Concat {axis = 0} (%8, %limit, %size)
+        %10 = Concat {axis = 0} (%8, %size, %limit)
+        %11 = Reshape (%0, %9) : f32[4*b, min(64, s), 8]
+        %12 = Reshape (%1, %10)
+        %13 = MatMul (%11, %12)
+        %14 = Concat {axis = 0} (%batch, %heads, %limit, %limit)
+        %15 = Reshape (%13, %14) : f32[b, 4, min(64, s), min(64, s)]
+        %16 = Add (%15, %3) : f32[b, 4, s, s]
+        %17 = Softmax (%16)
+        %18 = MatMul (%17, %2)
+        return "y" %18
+      }
+      """,
+      to: """
+        graph "limited" {
+          %0 = Parameter "q" : f32[b, 4, s, 8]
+          %1 = Parameter "k" : f32[b, 4, 8, s]
+          %2 = Parameter "v" : f32[b, 4, s, 8]
+          %3 = Parameter "mask" : f32[b, 1, s, s]
+          %4 = Transpose {perm = [0, 1, 3, 2]} (%1) : f32[b, 4, s, 8]
+          %5 = FlashAttention (%0, %4, %2, %3) : f32[b, 4, s, 8]
+          return "y" %5
+        }
+        """)
+  }
+
   /// Every block of the sequence attends to itself and to keys that all blocks share.
   @Test func blocksWithSharedKeysAreOneAttention() throws {
     try expectRewrite(

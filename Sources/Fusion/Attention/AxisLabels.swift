@@ -24,6 +24,8 @@ struct LabelledValue {
 struct AxisTable {
   private var sizes: [Dimension] = []
   private var parts: [[Axis]?] = []
+  /// Sizes that are taken to be others, which they meet elementwise.
+  private var identified: [Dimension: Dimension] = [:]
 
   /// A new axis of `size`; none where that is 1.
   mutating func make(_ size: Dimension) -> [Axis] {
@@ -60,6 +62,14 @@ struct AxisTable {
   /// Takes `axis` to have one element after all: a run in which it has more fails where the sizes meet.
   mutating func collapse(_ axis: Axis) { parts[axis.id] = [] }
 
+  /// Takes the sizes of `shape` to be those of the axes of `labels` that its dimensions run over.
+  mutating func identify(_ shape: [Dimension], with labels: AxisLabels) {
+    for (size, label) in zip(shape, labels) where size.constant == nil && !label.isEmpty {
+      let own = self.size(of: resolve(label))
+      if size != own, own.constant == nil { identified[size] = own }
+    }
+  }
+
   private mutating func split(_ axis: Axis, _ first: Dimension, _ second: Dimension) -> (Axis, Axis) {
     let halves = make([first, second]).joined().map { $0 }
     parts[axis.id] = halves
@@ -72,6 +82,7 @@ struct AxisTable {
   /// What is left in the middle belongs together because both shapes have the same number of elements.
   mutating func regroup(_ labels: AxisLabels, to shape: [Dimension]) -> AxisLabels? {
     let labels = resolve(labels)
+    let shape = shape.map { identified[$0] ?? $0 }
     if labels.map({ size(of: $0) }) == shape { return labels }
     guard !labels.contains(where: isKeptUnit) else { return nil }
     var axes = Array(labels.joined())[...]

@@ -62,6 +62,7 @@ struct ScoreWalk {
   mutating func path(to scores: LabelledValue, depth: Int = 0) -> ScorePath? {
     guard budget > 0, depth < 64 else { return nil }
     budget -= 1
+    axes.identify(graph.info(of: scores.value).shape.dimensions ?? [], with: scores.labels)
     let node = graph[scores.value.node]
     trail.append(node.id)
     defer { trail.removeLast() }

@@ -159,13 +159,16 @@ extension Lifting {
         value = try add(reduction, [value, try constant([axis])], ["keepdims": .boolean(true)])
         continue
       }
-      guard let size = sizes[axis].constant, (1...4096).contains(count), (1...(1 << 32)).contains(size) else {
-        throw Unliftable()
-      }
+      guard (1...4096).contains(count) else { throw Unliftable() }
       let axes = try constant([axis])
+      // The size may be known in a run only.
+      let size = try add("Gather", [try add("Shape", [value]), axes], ["axis": .integer(0)])
+      let bins = try constant([count])
       let parts = try (0..<count).map { bin in
-        let part = try slice(value, axis: axis, from: bin * size / count, to: ((bin + 1) * size + count - 1) / count)
-        return try add(reduction, [part, axes], ["keepdims": .boolean(true)])
+        let start = try add("Div", [try add("Mul", [size, try constant([bin])]), bins])
+        let last = try add("Sub", [try add("Mul", [size, try constant([bin + 1])]), try constant([1])])
+        let end = try add("Add", [try add("Div", [last, bins]), try constant([1])])
+        return try add(reduction, [try add("Slice", [value, start, end, axes]), axes], ["keepdims": .boolean(true)])
       }
       value = try add("Concat", parts, ["axis": .integer(axis)])
     }
