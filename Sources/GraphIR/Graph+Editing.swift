@@ -336,7 +336,7 @@ extension Graph {
       else { return false }
       return count <= ValueInfo.contentsLimit
     }
-    guard small, !(operation is any StatefulOperation) else { return }
+    guard small, !(operation is any StatefulOperation), !inputs.areWeights else { return }
     let tensors = Operands((0..<inputs.count).map { inputs.optional($0)?.constant })
     guard let values = try? operation.evaluate(tensors), values.count >= results.count else { return }
     for index in results.indices { results[index] = ValueInfo(constant: values[index]) }
@@ -344,6 +344,15 @@ extension Graph {
 }
 
 extension Operands<ValueInfo> {
+  /// Whether elements that are only stored are among them, more than a few: weights, and not what anything is told by. The run unpacks
+  /// them, with more precision than their 16 bits where what follows is computed with more.
+  fileprivate var areWeights: Bool {
+    (0..<count).contains { index in
+      guard let constant = optional(index)?.constant else { return false }
+      return constant.element.isStorageOnly && constant.count > ValueInfo.symbolsLimit
+    }
+  }
+
   /// Whether there are inputs, and the contents of all of them are known and of `limit` elements at most.
   fileprivate func areConstant(upTo limit: Int) -> Bool {
     var isAny = false
