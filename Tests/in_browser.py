@@ -109,6 +109,14 @@ class ReportTests(BrowserTest):
         self.assertEqual(titles[:2], ["Time of a run", "Memory for values, at its peak"])
         self.screenshot("report-light")
 
+    def test_attention_that_came_fused_is_no_gain(self) -> None:
+        report = self.folder / "already.html"
+        flashfuse("fuse", GRAPHS / "flash-attention.json", "--report", report)
+        self.open_report(report)
+        self.assertIn("fused already", self.run_script("return document.querySelector('h1').innerText"))
+        titles = self.run_script("return [...document.querySelectorAll('.figure h3')].map(title => title.innerText)")
+        self.assertNotIn("Attentions that write out their scores", titles)
+
     def test_loads_nothing(self) -> None:
         self.open_report(self.profiled)
         self.assertEqual(self.run_script("return performance.getEntriesByType('resource').map(entry => entry.name)"), [])

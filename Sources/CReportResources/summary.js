@@ -40,12 +40,13 @@ const Summary = (() => {
     const sum = key => costs.reduce((total, cost) => total + cost[key], 0);
     const attentions = report.decisions.filter(decision => decision.attention || (decision.pass === report.attentionPass && decision.verdict === "declined"));
     const unfused = attentions.filter(decision => decision.verdict === "declined").length;
+    const before = attentions.filter(decision => decision.verdict !== "already-fused").length;
     const result = [];
-    if (attentions.length) {
-      result.push(figure("Attentions that write out their scores", attentions.length, unfused, String, unfused ? `${unfused} left` : "none left"));
+    if (before) {
+      result.push(figure("Attentions that write out their scores", before, unfused, String, unfused ? `${unfused} left` : "none left"));
     }
-    const [before, after] = [report.before.nodes.length, report.after.nodes.length];
-    if (after < before) result.push(figure("Nodes that run", before, after, String));
+    const [nodesBefore, nodesAfter] = [report.before.nodes.length, report.after.nodes.length];
+    if (nodesAfter < nodesBefore) result.push(figure("Nodes that run", nodesBefore, nodesAfter, String));
     if (costs.length) result.unshift(figure("Bytes that attention moves, by the model", sum("bytes_unfused"), sum("bytes_fused"), Format.bytes));
     return result;
   }
