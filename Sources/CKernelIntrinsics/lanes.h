@@ -200,6 +200,17 @@ FLASHFUSE_DEFINE_LANES(4)
 FLASHFUSE_DEFINE_LANES(8)
 FLASHFUSE_DEFINE_LANES(16)
 
+#define FLASHFUSE_SWAP4(v) __builtin_shufflevector(v, v, 1, 0, 3, 2)
+#define FLASHFUSE_SWAP8(v) __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6)
+#define FLASHFUSE_SWAP16(v) __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14)
+#define FLASHFUSE_DEFINE_SWAP(N)                                                                             \
+  static inline __attribute__((always_inline)) flashfuse_float##N flashfuse_swap##N(flashfuse_float##N v) { \
+    return FLASHFUSE_SWAP##N(v);                                                                             \
+  }
+FLASHFUSE_DEFINE_SWAP(4)
+FLASHFUSE_DEFINE_SWAP(8)
+FLASHFUSE_DEFINE_SWAP(16)
+
 // Two steps of a sum of products, with numbers in memory that are repeated along the lanes: `paired` is
 // sum + (x + nextY) · (nextX + y), `both` is sum + x · y + nextX · nextY.
 #define FLASHFUSE_DEFINE_STEPS(N)                                                                              \

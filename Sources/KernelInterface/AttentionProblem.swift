@@ -75,6 +75,9 @@ package struct AttentionProblem: @unchecked Sendable {
   /// as whole pairs: at addresses that are multiples of 4.
   package var usesBFloat16Dots = false
 
+  /// Two steps of a sum of floats may be added as one product, where no digits are lost by it.
+  package var pairsSteps = false
+
   package var tiles: AttentionTiles
 
   package init(

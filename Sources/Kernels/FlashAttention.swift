@@ -8,6 +8,8 @@ package struct FlashAttention: Sendable {
   package let tiles: AttentionTiles
   /// Whether products are of bfloat16 pairs, with weights rounded to bfloat16, instead of floats.
   package let usesBFloat16Dots: Bool
+  /// Whether two steps of a sum may be added as one product.
+  package let pairsSteps: Bool
 
   /// Checks the arguments and plans the work.
   ///
@@ -15,11 +17,12 @@ package struct FlashAttention: Sendable {
   ///   - tiles: The tile sizes to use; by default some that suit most shapes.
   ///   - fewestRoundedKeys: The keys from which on bfloat16 weights may be rounded to bfloat16; with fewer the rounding
   ///     would not average out.
+  ///   - pairsSteps: Whether two steps of a sum of floats may be added as one product; nil where that pays.
   /// - Throws: ``KernelArgumentError`` for sizes that contradict each other, and for buffers that don't hold what
   ///   their strides reach.
   package init(
     _ arguments: FlashAttentionArguments, tiles: AttentionTiles? = nil, instructionSet: InstructionSet = .current,
-    fewestRoundedKeys: Int = 256
+    fewestRoundedKeys: Int = 256, pairsSteps: Bool? = nil
   ) throws(KernelArgumentError) {
     try arguments.validate()
     if let tiles, tiles.queryRows < 1 || tiles.keys < 1 || tiles.queryRows > 1 << 20 || tiles.keys > 1 << 20 {
@@ -29,6 +32,7 @@ package struct FlashAttention: Sendable {
     self.instructionSet = instructionSet
     usesBFloat16Dots =
       arguments.keyLength >= fewestRoundedKeys && instructionSet.hasBFloat16Dots && arguments.suitsBFloat16Dots
+    self.pairsSteps = !usesBFloat16Dots && (pairsSteps ?? instructionSet.hasSeparateAdders)
     self.tiles = tiles ?? .usual
   }
 
@@ -153,6 +157,7 @@ package struct FlashAttention: Sendable {
     var problem = AttentionProblem(arguments, tiles: tiles)
     (problem.maskStates, problem.biasStates) = (hidden.mask?.states, hidden.bias?.states)
     problem.usesBFloat16Dots = usesBFloat16Dots
+    problem.pairsSteps = pairsSteps
     defer { withExtendedLifetime(hidden) {} }
     return (arguments.sinks ?? []).withUnsafeBufferPointer { sinks in
       (arguments.validKeyLengths ?? []).withUnsafeBufferPointer { lengths in

@@ -124,3 +124,9 @@ func addPairedProduct(_ pair: StepPair, _ y: Lanes, _ nextY: Lanes, _ sum: Lanes
 func addBothProducts(_ pair: StepPair, _ y: Lanes, _ nextY: Lanes, _ sum: Lanes) -> Lanes {
   flashfuse_add_both16(sum, pair.x, pair.next, y, nextY)
 }
+
+/// Lanes 1, 0, 3, 2 and so on.
+@inline(__always)
+func neighboursSwapped(_ v: Lanes) -> Lanes {
+  flashfuse_swap16(v)
+}

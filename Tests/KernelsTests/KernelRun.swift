@@ -15,6 +15,8 @@ struct KernelRun: Sendable {
   var magnitude: Float = 1
   /// The keys from which on bfloat16 weights may be rounded.
   var fewestRoundedKeys = 256
+  /// Whether steps may be paired; nil where it pays.
+  var pairsSteps: Bool?
 
   var inputs: AttentionInputs {
     AttentionInputs(shape, seed: seed, magnitude: magnitude).rounded(to: element)
@@ -27,8 +29,10 @@ struct KernelRun: Sendable {
     of inputs: AttentionInputs, on instructionSet: InstructionSet = .current, pool: WorkerPool = KernelRun.pool
   ) throws -> [Float] {
     try withArguments(of: inputs) { arguments, output in
-      try FlashAttention(arguments, tiles: tiles, instructionSet: instructionSet, fewestRoundedKeys: fewestRoundedKeys)
-        .run(on: pool)
+      try FlashAttention(
+        arguments, tiles: tiles, instructionSet: instructionSet, fewestRoundedKeys: fewestRoundedKeys,
+        pairsSteps: pairsSteps
+      ).run(on: pool)
       return output.numbers
     }
   }

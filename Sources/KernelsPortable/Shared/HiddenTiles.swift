@@ -20,7 +20,7 @@ extension QueryTile {
     // The thousandths are more than what rounding adds to any of the terms.
     guard let longestKeys = problem.longestKeys else { return false }
     let longest = longestKeys[item.batch &* problem.keyHeads &+ item.keyHead]
-    let keyLength = Lanes(repeating: longest * 1.001 * (problem.usesBFloat16Dots ? problem.scale : 1))
+    let keyLength = Lanes(repeating: longest * 1.001 * unit.natural)
     let bias = Lanes(repeating: MaskStates.leastHiding * 0.999 - leastExponent)
     return areBelowMaxima(of: tile) { row, maximum in
       let slack = absolute(maximum) * Lanes(repeating: 0.001)
@@ -33,7 +33,8 @@ extension QueryTile {
   private func areBelowMaxima(of tile: PanelTile, _ bounds: (_ row: Int, _ maximum: Lanes) -> Lanes) -> Bool {
     var failed = Lanes(repeating: 0)
     for row in tile.panel &* 3..<tile.panel &* 3 &+ tile.vectors {
-      let maximum = scratch.maximum[row] * Lanes(repeating: unit)
+      let maximum =
+        scratch.maximum[row] * Lanes(repeating: maximumUnit) + Lanes(repeating: weightExponent / binaryLogarithmOfE)
       failed = Lanes(repeating: 1).replacing(with: failed, where: bounds(row, maximum) .< maximum)
     }
     for lane in 0..<Lanes.scalarCount where failed[lane] != 0 { return false }

@@ -78,6 +78,9 @@ struct JoinedRow<Left: PanelRow, Right: PanelRow>: PanelRow {
   }
 
   @inline(__always)
+  func adding(_ scalar: Float) -> Self { JoinedRow(left.adding(scalar), right.adding(scalar)) }
+
+  @inline(__always)
   mutating func formMaximum(with other: Self) {
     left.formMaximum(with: other.left)
     right.formMaximum(with: other.right)

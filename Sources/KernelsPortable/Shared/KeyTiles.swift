@@ -71,7 +71,7 @@ extension QueryTile {
         case .attend:
           if !isLoaded { load(first: begin, count: tileEnd &- begin) }
           isLoaded = true
-          attend(tile, &ahead)
+          attend(tile, loaded: tileEnd &- begin, &ahead)
         }
       }
       begin = tileEnd
@@ -166,15 +166,18 @@ extension QueryTile {
     } else {
       widen(problem.key, columns: problem.headSize, first: first, count: count, to: scratch.keys)
       widen(problem.value, columns: problem.valueSize, first: first, count: count, to: scratch.values)
+      if pairsSteps {
+        pairTile(keys(from: first, loadedFrom: first), values(from: first, loadedFrom: first), count: count)
+      }
     }
   }
 
   /// Takes one tile of keys into one panel.
-  private func attend(_ tile: PanelTile, _ ahead: inout TileAhead) {
+  private func attend(_ tile: PanelTile, loaded count: Int, _ ahead: inout TileAhead) {
     switch tile.vectors {
-    case 1: attend(OneVector.self, tile, &ahead)
-    case 2: attend(TwoVectors.self, tile, &ahead)
-    default: attend(ThreeVectors.self, tile, &ahead)
+    case 1: attend(OneVector.self, tile, loaded: count, &ahead)
+    case 2: attend(TwoVectors.self, tile, loaded: count, &ahead)
+    default: attend(ThreeVectors.self, tile, loaded: count, &ahead)
     }
   }
 
@@ -202,23 +205,47 @@ extension QueryTile {
     return state
   }
 
-  private func attend<Row: PanelRow>(_: Row.Type, _ tile: PanelTile, _ ahead: inout TileAhead) {
+  private func attend<Row: PanelRow>(_: Row.Type, _ tile: PanelTile, loaded count: Int, _ ahead: inout TileAhead) {
     if problem.usesBFloat16Dots { return attendPairs(Row.self, tile, &ahead) }
     let rows = tile.panel &* 3
-    Products<Row, FloatTerms>.scores(
-      matrix(problem.key, columns: problem.headSize, widened: scratch.keys, tile),
-      count: tile.count, headSize: problem.headSize,
-      query: scratch.query + rows &* problem.headSize, scores: scratch.scores, highest: scratch.highest,
-      ahead: &ahead)
-    modify(tile)
+    let query = UnsafePointer(scratch.query + rows &* problem.headSize)
+    let keys = keys(from: tile.firstKey, loadedFrom: tile.loadedFrom)
+    if hasPairedScores(tile) {
+      Products<Row, FloatTerms>.pairedScores(
+        keys, keySums: scratch.pairs.keySums + (tile.firstKey &- tile.loadedFrom),
+        lastKeySums: scratch.pairs.lastKeySums, count: tile.count, headSize: problem.headSize, query: query,
+        querySums: scratch.pairs.querySums + rows, scores: scratch.scores,
+        highest: scratch.highest, ahead: &ahead)
+    } else {
+      Products<Row, FloatTerms>.scores(
+        keys, count: tile.count, headSize: problem.headSize, query: query, scores: scratch.scores,
+        highest: scratch.highest, ahead: &ahead)
+    }
+    let scoreUnit = modify(tile)
     OnlineSoftmax<Row>.update(
-      scores: scratch.scores, count: tile.count, unit: 1, highest: isModified(tile) ? nil : scratch.highest,
-      maximum: scratch.maximum + rows, sum: scratch.sum + rows, rescale: scratch.rescale)
-    Products<Row, FloatTerms>.weightedValues(
-      matrix(problem.value, columns: problem.valueSize, widened: scratch.values, tile),
-      count: tile.count, valueSize: problem.valueSize,
-      weights: scratch.scores, rescale: scratch.rescale, output: scratch.output + rows &* scratch.outputRows)
+      scores: scratch.scores, count: tile.count, unit: scoreUnit, highest: isModified(tile) ? nil : scratch.highest,
+      state(Row.self, of: tile))
+    let output = scratch.output + rows &* scratch.outputRows
+    if hasPairedValues(tile, loaded: count) {
+      Products<Row, FloatTerms>.pairedValues(
+        scratch.pairs, count: tile.count, valueSize: problem.valueSize, weights: scratch.scores,
+        rescale: scratch.rescale, output: output)
+    } else {
+      Products<Row, FloatTerms>.weightedValues(
+        values(from: tile.firstKey, loadedFrom: tile.loadedFrom), count: tile.count, valueSize: problem.valueSize,
+        weights: scratch.scores, rescale: scratch.rescale, output: output)
+    }
   }
+
+  func state<Row: PanelRow>(_: Row.Type, of tile: PanelTile) -> OnlineSoftmax<Row>.State {
+    let rows = tile.panel &* 3
+    return OnlineSoftmax<Row>.State(
+      maximum: scratch.maximum + rows, sum: scratch.sum + rows, rescale: scratch.rescale,
+      exponent: maximumUnit * binaryLogarithmOfE, weightExponent: weightExponent)
+  }
+
+  /// The power of two that the largest weight of a row is.
+  var weightExponent: Float { pairsSteps ? scratch.pairs.facts.pointee.weightExponent : 0 }
 
   /// Whether keys of the tile are outside the bounds of some rows.
   private func hasHiddenKeys(_ tile: PanelTile) -> Bool {
@@ -227,15 +254,20 @@ extension QueryTile {
 
   private func isBiased(_ tile: PanelTile) -> Bool { problem.hasBias && tile.biasState != MaskStates.keeps }
 
-  /// Whether `modify` changes scores.
-  func isModified(_ tile: PanelTile) -> Bool {
-    let isMasked = problem.hasMask && tile.maskState != MaskStates.keeps
-    return problem.softcap > 0 || isBiased(tile) || isMasked || hasHiddenKeys(tile)
+  private func isMasked(_ tile: PanelTile) -> Bool { problem.hasMask && tile.maskState != MaskStates.keeps }
+
+  /// Whether something is done with the scores' size.
+  private func needsNaturalScores(_ tile: PanelTile) -> Bool {
+    problem.softcap > 0 || isBiased(tile) || isMasked(tile) || (problem.usesBFloat16Dots && problem.changesScores)
   }
 
-  /// Soft cap, bias, mask, key bounds, in this order.
-  func modify(_ tile: PanelTile) {
+  /// Whether `modify` changes scores.
+  func isModified(_ tile: PanelTile) -> Bool { needsNaturalScores(tile) || hasHiddenKeys(tile) }
+
+  /// Soft cap, bias, mask, key bounds, in this order; returns what the scores are counted in then.
+  func modify(_ tile: PanelTile) -> ScoreUnit {
     let modifiers = ScoreModifiers(scores: scratch.scores, count: tile.count, vectors: tile.vectors)
+    if needsNaturalScores(tile) { modifiers.multiply(by: unit.natural) }
     if problem.softcap > 0 { modifiers.cap(problem.softcap) }
     if let bias, isBiased(tile) {
       bias.copy(in: tile, of: self, to: scratch.modifier)
@@ -250,6 +282,7 @@ extension QueryTile {
         outside: tile.visible, firstKey: tile.firstKey,
         first: scratch.first + tile.panel &* 3, last: scratch.last + tile.panel &* 3)
     }
+    return needsNaturalScores(tile) ? .natural : unit
   }
 
   /// Whether the products can read the operand where it lies.
@@ -267,14 +300,22 @@ extension QueryTile {
       .copy(batch: item.batch, head: item.keyHead, first: first, count: count, to: target, by: scratch.transposer)
   }
 
+  private func keys(from first: Int, loadedFrom: Int) -> Matrix {
+    matrix(problem.key, columns: problem.headSize, widened: scratch.keys, first: first, loadedFrom: loadedFrom)
+  }
+
+  private func values(from first: Int, loadedFrom: Int) -> Matrix {
+    matrix(problem.value, columns: problem.valueSize, widened: scratch.values, first: first, loadedFrom: loadedFrom)
+  }
+
   private func matrix(
-    _ operand: ResolvedOperand, columns: Int, widened: UnsafeMutablePointer<Float>, _ tile: PanelTile
+    _ operand: ResolvedOperand, columns: Int, widened: UnsafeMutablePointer<Float>, first: Int, loadedFrom: Int
   ) -> Matrix {
     guard isReadInPlace(operand) else {
       let stride = WidenedRows.stride(columns: columns)
-      return Matrix(base: widened + (tile.firstKey &- tile.loadedFrom) &* stride, rowStride: stride, columnStride: 1)
+      return Matrix(base: widened + (first &- loadedFrom) &* stride, rowStride: stride, columnStride: 1)
     }
-    let address = operand.address(batch: item.batch, head: item.keyHead, row: tile.firstKey)
+    let address = operand.address(batch: item.batch, head: item.keyHead, row: first)
     return Matrix(
       base: address.assumingMemoryBound(to: Float.self),
       rowStride: operand.rowStride, columnStride: operand.columnStride)

@@ -50,19 +50,14 @@ extension QueryTile {
       count: tile.count, headSize: problem.headSize / 2,
       query: scratch.query + rows &* problem.headSize, scores: scratch.scores,
       highest: scratch.highest, ahead: &ahead)
-    if hasModifiers {
-      let scale = Lanes(repeating: problem.scale)
-      for index in 0..<tile.count &* tile.vectors { scratch.scores[index] *= scale }
-    }
-    modify(tile)
+    let scoreUnit = modify(tile)
     let pairs = (tile.count &+ 1) / 2
     for index in tile.count &* Row.vectors..<2 &* pairs &* Row.vectors {
       scratch.scores[index] = Lanes(repeating: -.infinity)
     }
     OnlineSoftmax<Row>.updatePairs(
-      scores: scratch.scores, count: 2 &* pairs, unit: unit,
-      highest: hasModifiers || isModified(tile) ? nil : scratch.highest,
-      maximum: scratch.maximum + rows, sum: scratch.sum + rows, rescale: scratch.rescale)
+      scores: scratch.scores, count: 2 &* pairs, unit: scoreUnit, highest: isModified(tile) ? nil : scratch.highest,
+      state(Row.self, of: tile))
     let firstPair = (tile.firstKey &- tile.loadedFrom) / 2
     Products<Row, BFloat16PairTerms>.weightedValues(
       Matrix(

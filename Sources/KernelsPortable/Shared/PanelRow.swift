@@ -19,6 +19,7 @@ protocol PanelRow {
   /// Adds `x · y + nextX · nextY`.
   mutating func addBoth(_ pair: StepPair, times y: Self, _ nextY: Self)
   mutating func add(_ other: Self)
+  func adding(_ scalar: Float) -> Self
   mutating func multiply(by other: Self)
   /// Replaces every `x` by `x · other + constant`.
   mutating func multiply(by other: Self, adding constant: Float)
@@ -108,6 +109,9 @@ struct OneVector: PanelRow {
   mutating func add(_ other: Self) {
     lanes += other.lanes
   }
+
+  @inline(__always)
+  func adding(_ scalar: Float) -> Self { OneVector(lanes + Lanes(repeating: scalar)) }
 
   @inline(__always)
   mutating func formMaximum(with other: Self) {

@@ -29,6 +29,30 @@ enum Products<Row: PanelRow, Terms: ProductTerms> {
     }
   }
 
+  /// The same by pairs of features (``StepPair``), given minus the sums of the products of each key's and each query's own pairs.
+  static func pairedScores(
+    _ keys: Matrix, keySums: UnsafePointer<Float>, lastKeySums: UnsafeMutablePointer<Float>, count: Int, headSize: Int,
+    query: UnsafePointer<Lanes>, querySums: UnsafePointer<Lanes>, scores: UnsafeMutablePointer<Lanes>,
+    highest: UnsafeMutablePointer<Lanes>, ahead: inout TileAhead
+  ) {
+    Row(repeating: -.infinity).store(to: highest)
+    var target = scores
+    var corrections = keySums
+    forEachBlocks(of: keys, stride: keys.rowStride, count: count) { sources, blocks, blockStride in
+      if corrections + RowBlock<Row>.count > keySums + count {
+        for index in 0..<RowBlock<Row>.count {
+          lastKeySums[index] = keySums[min(corrections - keySums &+ index, count &- 1)]
+        }
+        corrections = UnsafePointer(lastKeySums)
+      }
+      addPairedScores(
+        sources, keySums: corrections, blocks: blocks, blockStride: blockStride, headSize: headSize, query: query,
+        querySums: querySums, scores: target, highest: highest, ahead: &ahead)
+      target += blocks &* RowBlock<Row>.count &* Row.vectors
+      corrections += blocks &* RowBlock<Row>.count
+    }
+  }
+
   /// `output[column] = output[column] · rescale + Σ value[key][column] · weights[key]` over `count` keys.
   ///
   /// `output` has room for whole register tiles.
@@ -42,6 +66,21 @@ enum Products<Row: PanelRow, Terms: ProductTerms> {
         sources, blocks: blocks, blockStride: blockStride, step: values.rowStride, count: count, weights: weights,
         rescale: rescale, output: target)
       target += blocks &* RowBlock<Row>.count &* Row.vectors
+    }
+  }
+
+  /// The same by pairs of keys (``StepPair``); writes zeros as the weights of the key past the last.
+  static func pairedValues(
+    _ tile: PairedTile, count: Int, valueSize: Int, weights: UnsafeMutablePointer<Lanes>,
+    rescale: UnsafePointer<Lanes>, output: UnsafeMutablePointer<Lanes>
+  ) {
+    Row(repeating: 0).store(to: weights + count &* Row.vectors)
+    sumPairs(of: weights, count: count, into: tile.weightSums)
+    let unit = PairedTile.columns
+    for block in 0..<valueSize / unit {
+      addPairedValues(
+        tile.values + block &* tile.valueStride, valueSums: tile.valueSums + block &* unit, count: count,
+        weights: weights, weightSums: tile.weightSums, rescale: rescale, output: output + block &* unit &* Row.vectors)
     }
   }
 
@@ -82,6 +121,83 @@ enum Products<Row: PanelRow, Terms: ProductTerms> {
       offset &+= blockStride
     }
     largest.store(to: highest)
+  }
+
+  @inline(never)
+  private static func addPairedScores(
+    _ sources: RowBlock<Row>.Sources, keySums: UnsafePointer<Float>, blocks: Int, blockStride: Int, headSize: Int,
+    query: UnsafePointer<Lanes>, querySums: UnsafePointer<Lanes>, scores: UnsafeMutablePointer<Lanes>,
+    highest: UnsafeMutablePointer<Lanes>, ahead: inout TileAhead
+  ) {
+    var largest = Row(loading: highest)
+    var target = scores
+    var corrections = keySums
+    var start = 0
+    for _ in 0..<blocks {
+      ahead.bring()
+      var sums = RowBlock<Row>(repeating: 0)
+      sums.correct(by: Row(loading: querySums), corrections)
+      var row = query
+      let end = query + headSize &* Row.vectors
+      var offset = start
+      while row < end {
+        sums.addPairs(
+          NeighbouringSteps(sources, at: offset), times: Row(loading: row), Row(loading: row + Row.vectors))
+        offset &+= 2
+        row += 2 &* Row.vectors
+      }
+      sums.raise(&largest)
+      sums.store(to: target)
+      target += RowBlock<Row>.count &* Row.vectors
+      corrections += RowBlock<Row>.count
+      start &+= blockStride
+    }
+    largest.store(to: highest)
+  }
+
+  /// Minus the sums of the products of neighbouring rows.
+  @inline(never)
+  private static func sumPairs(of weights: UnsafePointer<Lanes>, count: Int, into sums: UnsafeMutablePointer<Lanes>) {
+    for vector in 0..<Row.vectors {
+      var (even, odd) = (Lanes(repeating: 0), Lanes(repeating: 0))
+      var row = weights + vector
+      let end = weights + count &* Row.vectors
+      while row < end {
+        even = multiplyAdd(row[0], row[Row.vectors], even)
+        row += 2 &* Row.vectors
+        guard row < end else { break }
+        odd = multiplyAdd(row[0], row[Row.vectors], odd)
+        row += 2 &* Row.vectors
+      }
+      sums[vector] = -(even + odd)
+    }
+  }
+
+  @inline(never)
+  private static func addPairedValues(
+    _ values: UnsafePointer<Float>, valueSums: UnsafePointer<Float>, count: Int, weights: UnsafePointer<Lanes>,
+    weightSums: UnsafePointer<Lanes>, rescale: UnsafePointer<Lanes>, output: UnsafeMutablePointer<Lanes>
+  ) {
+    let unit = PairedTile.columns
+    var column = 0
+    while column < unit {
+      let target = output + column &* Row.vectors
+      var sums = RowBlock<Row>(loading: target)
+      sums.multiply(by: Row(loading: rescale))
+      sums.correct(by: Row(loading: weightSums), valueSums + column)
+      var value = values + column
+      var row = weights
+      let end = weights + count &* Row.vectors
+      while row < end {
+        sums.addPairs(
+          NeighbouringRows(first: value, next: value + unit), times: Row(loading: row),
+          Row(loading: row + Row.vectors))
+        value += 2 &* unit
+        row += 2 &* Row.vectors
+      }
+      sums.store(to: target)
+      column &+= RowBlock<Row>.count
+    }
   }
 
   @inline(never)

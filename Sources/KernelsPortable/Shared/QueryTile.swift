@@ -7,6 +7,11 @@ struct QueryTile {
   let scratch: TileScratch
   let bias: ScoreOperand?
   let mask: ScoreOperand?
+  /// What the products give scores in.
+  let unit: ScoreUnit
+  /// What running maxima are counted in: scores of the graph, or scores of bfloat16 pairs where nothing changes these.
+  let maximumUnit: Float
+  let pairsSteps: Bool
 
   init(_ problem: AttentionProblem, _ item: AttentionItem, scratch block: UnsafeMutableRawPointer) {
     self.problem = problem
@@ -15,16 +20,11 @@ struct QueryTile {
     bias =
       problem.hasBias ? ScoreOperand(problem.bias, problem.bias.element, problem, item) : nil
     mask = problem.hasMask ? ScoreOperand(problem.mask, nil, problem, item) : nil
+    unit = ScoreUnit(problem)
+    maximumUnit = problem.usesBFloat16Dots && !problem.changesScores ? problem.scale : 1
+    pairsSteps = PairedTile.suits(problem)
+    if pairsSteps { scratch.pairs.facts.initialize(to: PairedTile.Facts()) }
   }
-
-  /// What scores and maxima are multiples of: products of bfloat16 pairs are scaled last, where nothing else changes
-  /// the scores.
-  var unit: Float {
-    guard problem.usesBFloat16Dots, !hasModifiers else { return 1 }
-    return problem.scale
-  }
-
-  var hasModifiers: Bool { problem.softcap > 0 || problem.hasBias || problem.hasMask }
 
   private var vectorCount: Int { (item.rowCount &+ Lanes.scalarCount &- 1) / Lanes.scalarCount }
 
@@ -87,9 +87,10 @@ struct QueryTile {
         to: target + vector, vectors: vectors)
     }
     if !problem.usesBFloat16Dots {
-      let scale = Lanes(repeating: problem.scale)
-      for index in 0..<problem.headSize &* vectors { target[index] *= scale }
+      let factor = Lanes(repeating: problem.scale / unit.natural)
+      for index in 0..<problem.headSize &* vectors { target[index] *= factor }
     }
+    if pairsSteps { pairQueries(ofPanel: panel) }
     if problem.longestKeys != nil { measureQueries(ofPanel: panel) }
   }
 
@@ -144,7 +145,7 @@ struct QueryTile {
     let maxima = UnsafeMutableRawPointer(scratch.maximum).assumingMemoryBound(to: Float.self)
     let sums = UnsafeMutableRawPointer(scratch.sum).assumingMemoryBound(to: Float.self)
     let sink = item.sink(ofHead: head, in: problem)
-    (maxima[place], sums[place]) = (sink.maximum / unit, sink.sum)
+    (maxima[place], sums[place]) = (sink.maximum / maximumUnit, sink.sum)
   }
 
   /// The keys that some row of the panel sees, and those that all of its rows see.
@@ -205,7 +206,7 @@ struct QueryTile {
     let sums = UnsafeRawPointer(scratch.sum).assumingMemoryBound(to: Float.self)
     for lane in 0..<rowCount {
       let target = partial + (firstRow &+ lane) &* (problem.valueSize &+ 2)
-      target[0] = maxima[place &+ lane] * unit
+      target[0] = maxima[place &+ lane] * maximumUnit
       target[1] = sums[place &+ lane]
       scratch.transposer.rows[lane] = UnsafeMutableRawPointer(target + 2)
     }
@@ -224,4 +225,9 @@ struct KeyRange {
   var last: Int
   var openFirst: Int
   var openLast: Int
+}
+
+extension AttentionProblem {
+  /// Whether something is done with the size of some scores.
+  var changesScores: Bool { softcap > 0 || hasBias || hasMask }
 }

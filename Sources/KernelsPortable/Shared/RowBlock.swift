@@ -14,6 +14,8 @@ protocol AccumulatorRows {
   mutating func addPairs(_ sources: some PairSources, times row: Row, _ next: Row)
   /// Whether two steps of a row are added as one product.
   static func isPaired(_ row: Int) -> Bool
+  /// Adds `row + numbers[index]` to the paired rows.
+  mutating func correct(by row: Row, _ numbers: UnsafePointer<Float>)
   mutating func multiply(by row: Row)
   func forEachRow(_ body: (_ index: Int, _ row: Row) -> Void)
   /// Adds the rows to some that are `stride` apart.
@@ -97,6 +99,12 @@ struct FourRows<Row: PanelRow>: AccumulatorRows {
 
   @inline(__always)
   static func isPaired(_ row: Int) -> Bool { row & 1 == 0 }
+
+  @inline(__always)
+  mutating func correct(by row: Row, _ numbers: UnsafePointer<Float>) {
+    first.add(row.adding(numbers[0]))
+    third.add(row.adding(numbers[2]))
+  }
 
   @inline(__always)
   mutating func addPairs(_ sources: some PairSources, times row: Row, _ next: Row) {
@@ -195,6 +203,13 @@ struct EightRows<Row: PanelRow>: AccumulatorRows {
 
   @inline(__always)
   static func isPaired(_ row: Int) -> Bool { row & 1 == 0 || row == 7 }
+
+  @inline(__always)
+  mutating func correct(by row: Row, _ numbers: UnsafePointer<Float>) {
+    upper.correct(by: row, numbers)
+    lower.correct(by: row, numbers + 4)
+    lower.fourth.add(row.adding(numbers[7]))
+  }
 
   @inline(__always)
   mutating func addPairs(_ sources: some PairSources, times row: Row, _ next: Row) {

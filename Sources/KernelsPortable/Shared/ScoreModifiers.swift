@@ -4,6 +4,12 @@ struct ScoreModifiers {
   let count: Int
   let vectors: Int
 
+  func multiply(by factor: Float) {
+    guard factor != 1 else { return }
+    let factor = Lanes(repeating: factor)
+    for index in 0..<count &* vectors { scores[index] *= factor }
+  }
+
   /// `softcap · tanh(score / softcap)`
   func cap(_ softcap: Float) {
     let limit = Lanes(repeating: softcap)

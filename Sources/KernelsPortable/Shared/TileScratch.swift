@@ -30,6 +30,8 @@ struct TileScratch {
   let visible: UnsafeMutablePointer<KeyRange>
   /// Per query row: its length as a vector, where hidden tiles are measured by it.
   let queryLengths: UnsafeMutablePointer<Lanes>
+  /// For products with paired steps.
+  let pairs: PairedTile
   /// Per query row: whose it is.
   let positions: UnsafeMutablePointer<RowPosition>
   let transposer: LaneTransposer
@@ -65,6 +67,16 @@ struct TileScratch {
       square: carve(sizes.square).assumingMemoryBound(to: Lanes.self))
     keys = carve(sizes.keys).assumingMemoryBound(to: Float.self)
     values = carve(sizes.values).assumingMemoryBound(to: Float.self)
+    pairs = PairedTile(
+      querySums: carve(sizes.pairs.perRow).assumingMemoryBound(to: Lanes.self),
+      queryPeaks: carve(sizes.pairs.perRow).assumingMemoryBound(to: Lanes.self),
+      keySums: carve(sizes.pairs.keySums).assumingMemoryBound(to: Float.self),
+      lastKeySums: carve(sizes.pairs.lastKeySums).assumingMemoryBound(to: Float.self),
+      values: carve(sizes.pairs.values).assumingMemoryBound(to: Float.self),
+      valueSums: carve(sizes.pairs.valueSums).assumingMemoryBound(to: Float.self),
+      weightSums: carve(sizes.pairs.weightSums).assumingMemoryBound(to: Lanes.self),
+      facts: carve(sizes.pairs.facts).assumingMemoryBound(to: PairedTile.Facts.self),
+      valueStride: sizes.pairs.valueStride)
     outputRows = sizes.outputRows
   }
 }
@@ -84,6 +96,7 @@ struct ScratchSizes {
   let keys: Int
   let values: Int
   let outputRows: Int
+  let pairs: PairedTile.Sizes
 
   init(_ problem: AttentionProblem) {
     let panels = (problem.tiles.queryRows &+ panelRows &- 1) / panelRows
@@ -104,6 +117,7 @@ struct ScratchSizes {
     square = Lanes.scalarCount &* Lanes.scalarCount &* 4
     keys = keyRows &* WidenedRows.stride(columns: problem.headSize) &* 4
     values = keyRows &* WidenedRows.stride(columns: problem.valueSize) &* 4
+    pairs = PairedTile.Sizes(problem, perRow: perRow, outputRows: outputRows)
   }
 
   var total: Int {
@@ -113,6 +127,6 @@ struct ScratchSizes {
       &+ 2 &* rounded(panelRow)
     return panelParts &+ 5 &* rounded(perRow) &+ rounded(positions) &+ rounded(ranges) &+ rounded(addresses)
       &+ rounded(square)
-      &+ rounded(keys) &+ rounded(values)
+      &+ rounded(keys) &+ rounded(values) &+ pairs.total
   }
 }
