@@ -153,6 +153,10 @@ static inline __attribute__((always_inline)) flashfuse_float16 flashfuse_interle
         a[i] = FLASHFUSE_LOW##N(a[i], a[i + count]) + FLASHFUSE_HIGH##N(a[i], a[i + count]);                    \
     return a[0];                                                                                               \
   }                                                                                                            \
+  /* Each two neighbours in each other's place. */                                                            \
+  static inline __attribute__((always_inline)) flashfuse_float##N flashfuse_swapped##N(flashfuse_float##N v) { \
+    return FLASHFUSE_SWAPPED##N(v);                                                                            \
+  }                                                                                                            \
   static inline __attribute__((always_inline)) flashfuse_float##N flashfuse_from_float16_##N(                  \
       flashfuse_half##N v) {                                                                                   \
     return FLASHFUSE_FROM_FLOAT16(N, v);                                                                       \
@@ -187,6 +191,10 @@ static inline __attribute__((always_inline)) flashfuse_float16 flashfuse_interle
     return FLASHFUSE_PACK##N(first, second);                                                                   \
   }
 
+#define FLASHFUSE_SWAPPED4(v) __builtin_shufflevector(v, v, 1, 0, 3, 2)
+#define FLASHFUSE_SWAPPED8(v) __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6)
+#define FLASHFUSE_SWAPPED16(v) \
+  __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14)
 #define FLASHFUSE_LOW4(a, b) __builtin_shufflevector(a, b, 0, 4, 1, 5)
 #define FLASHFUSE_HIGH4(a, b) __builtin_shufflevector(a, b, 2, 6, 3, 7)
 #define FLASHFUSE_LOW8(a, b) __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11)
@@ -199,17 +207,6 @@ static inline __attribute__((always_inline)) flashfuse_float16 flashfuse_interle
 FLASHFUSE_DEFINE_LANES(4)
 FLASHFUSE_DEFINE_LANES(8)
 FLASHFUSE_DEFINE_LANES(16)
-
-#define FLASHFUSE_SWAP4(v) __builtin_shufflevector(v, v, 1, 0, 3, 2)
-#define FLASHFUSE_SWAP8(v) __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6)
-#define FLASHFUSE_SWAP16(v) __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14)
-#define FLASHFUSE_DEFINE_SWAP(N)                                                                             \
-  static inline __attribute__((always_inline)) flashfuse_float##N flashfuse_swap##N(flashfuse_float##N v) { \
-    return FLASHFUSE_SWAP##N(v);                                                                             \
-  }
-FLASHFUSE_DEFINE_SWAP(4)
-FLASHFUSE_DEFINE_SWAP(8)
-FLASHFUSE_DEFINE_SWAP(16)
 
 // Two steps of a sum of products, with numbers in memory that are repeated along the lanes: `paired` is
 // sum + (x + nextY) · (nextX + y), `both` is sum + x · y + nextX · nextY.

@@ -19,8 +19,8 @@ package struct ProductProblem: @unchecked Sendable {
   package var right: StridedMatrix
   /// The right matrix in the layout of ``KernelTable/pack``, or nil.
   package var panels: UnsafePointer<Float>?
-  /// For each two panels that follow each other, whether their columns are even (``StrassenPairs``); nil where that is not known.
-  package var evenPanels: UnsafePointer<Bool>?
+  /// What is known of the columns of `panels` where two steps may be added up with one multiplication.
+  package var pairedColumns: PairedColumns?
   package var target: UnsafeMutablePointer<Float>
   package var targetStride: Int
   package var rows: Int
@@ -32,7 +32,7 @@ package struct ProductProblem: @unchecked Sendable {
   package var operands: UnsafeBufferPointer<StripOperand>
 
   package init(
-    left: StridedMatrix, right: StridedMatrix, panels: UnsafePointer<Float>?, evenPanels: UnsafePointer<Bool>? = nil,
+    left: StridedMatrix, right: StridedMatrix, panels: UnsafePointer<Float>?, pairedColumns: PairedColumns? = nil,
     target: UnsafeMutablePointer<Float>, targetStride: Int, rows: Int, columns: Int, depth: Int,
     instructions: UnsafeBufferPointer<ElementwiseInstruction> = .init(start: nil, count: 0),
     operands: UnsafeBufferPointer<StripOperand> = .init(start: nil, count: 0)
@@ -40,7 +40,7 @@ package struct ProductProblem: @unchecked Sendable {
     self.left = left
     self.right = right
     self.panels = panels
-    self.evenPanels = evenPanels
+    self.pairedColumns = pairedColumns
     self.target = target
     self.targetStride = targetStride
     self.rows = rows
@@ -51,21 +51,27 @@ package struct ProductProblem: @unchecked Sendable {
   }
 }
 
+extension ProductProblem {
+  /// Whether strips of the left matrix can be copied, which it takes to add up two steps with one multiplication.
+  package var suitsPairs: Bool {
+    panels != nil && pairedColumns != nil && left.columnStride == 1 && depth >= Self.leastPairedDepth
+  }
+
+  private static let leastPairedDepth = 64
+}
+
 /// The part of a product's target that is computed at a time. Its first column is a multiple of a panel's.
 package struct ProductItem: Sendable {
   package var firstRow: Int
   package var rowCount: Int
   package var firstColumn: Int
   package var columnCount: Int
-  /// Whether Strassen's algorithm computes what is even (``StrassenPairs``) of it. Its first row and column then begin pairs.
-  package var isPaired: Bool
 
-  package init(firstRow: Int, rowCount: Int, firstColumn: Int, columnCount: Int, isPaired: Bool = false) {
+  package init(firstRow: Int, rowCount: Int, firstColumn: Int, columnCount: Int) {
     self.firstRow = firstRow
     self.rowCount = rowCount
     self.firstColumn = firstColumn
     self.columnCount = columnCount
-    self.isPaired = isPaired
   }
 }
 
@@ -82,10 +88,13 @@ package struct ProductKernels: Sendable {
   /// Writes panels: for each, `depth` rows of its columns, zeros past the last column.
   package let pack:
     @Sendable (_ right: StridedMatrix, _ depth: Int, _ columns: Int, _ panels: UnsafeMutablePointer<Float>) -> Void
-  /// Writes the range of each column of a panel, as many as it has with the zeros up to whole vectors.
-  package let ranges:
+  /// The steps that are added up in registers, of a depth.
+  package let partDepth: @Sendable (_ depth: Int) -> Int
+  /// Writes the sums of each column of a panel, as many as it has with the zeros up to whole vectors, for each part of the depth; those
+  /// of a part are `stride` from those of the one before.
+  package let measure:
     @Sendable (
-      _ panel: UnsafePointer<Float>, _ depth: Int, _ columns: Int, _ ranges: UnsafeMutablePointer<MagnitudeRange>
+      _ panel: UnsafePointer<Float>, _ depth: Int, _ columns: Int, _ sums: UnsafeMutablePointer<StepSums>, _ stride: Int
     ) -> Void
   /// The scratch that `multiply` needs for an item.
   package let scratchBytes: @Sendable (_ problem: ProductProblem, _ item: ProductItem) -> Int
@@ -97,7 +106,8 @@ package struct ProductKernels: Sendable {
     panelColumns: Int, tileRows: Int, blockColumns: @escaping @Sendable (Int) -> Int,
     packedColumns: @escaping @Sendable (Int) -> Int,
     pack: @escaping @Sendable (StridedMatrix, Int, Int, UnsafeMutablePointer<Float>) -> Void,
-    ranges: @escaping @Sendable (UnsafePointer<Float>, Int, Int, UnsafeMutablePointer<MagnitudeRange>) -> Void,
+    partDepth: @escaping @Sendable (Int) -> Int,
+    measure: @escaping @Sendable (UnsafePointer<Float>, Int, Int, UnsafeMutablePointer<StepSums>, Int) -> Void,
     scratchBytes: @escaping @Sendable (ProductProblem, ProductItem) -> Int,
     multiply: @escaping @Sendable (ProductProblem, ProductItem, UnsafeMutableRawPointer) -> Void
   ) {
@@ -106,7 +116,8 @@ package struct ProductKernels: Sendable {
     self.blockColumns = blockColumns
     self.packedColumns = packedColumns
     self.pack = pack
-    self.ranges = ranges
+    self.partDepth = partDepth
+    self.measure = measure
     self.scratchBytes = scratchBytes
     self.multiply = multiply
   }

@@ -36,7 +36,6 @@ private struct ProductDivision: Sendable {
   private let itemColumns: Int
   private let columnParts: Int
   let itemsPerProblem: Int
-  private let paired: PairedDivision?
 
   /// Rows of an item: enough that a block of the right matrix, which they share, is worth fetching.
   private static let longestItem = 256
@@ -47,11 +46,6 @@ private struct ProductDivision: Sendable {
   init(_ problem: ProductProblem, count: Int, threads: Int, products: ProductKernels) {
     rows = problem.rows
     columns = problem.columns
-    if StrassenPairs.suit(problem, panelColumns: products.panelColumns, tileRows: products.tileRows) {
-      paired = PairedDivision(problem, count: count, threads: threads, products: products)
-    } else {
-      paired = nil
-    }
     itemColumns = products.blockColumns(problem.depth)
     columnParts = max(1, (columns + itemColumns - 1) / itemColumns)
     let longest = problem.panels == nil ? Self.longestUnpackedItem : Self.longestItem
@@ -64,12 +58,11 @@ private struct ProductDivision: Sendable {
     }
     let even = (rows + max(rowParts, 1) - 1) / max(rowParts, 1)
     itemRows = max(1, (even + products.tileRows - 1) / products.tileRows) * products.tileRows
-    itemsPerProblem = paired?.count ?? columnParts * ((rows + itemRows - 1) / itemRows)
+    itemsPerProblem = columnParts * ((rows + itemRows - 1) / itemRows)
   }
 
   /// Items that share columns follow each other.
   func item(_ index: Int) -> ProductItem {
-    if let paired { return paired.item(index) }
     let rowParts = itemsPerProblem / columnParts
     let (column, row) = index.quotientAndRemainder(dividingBy: rowParts)
     return ProductItem(
@@ -78,8 +71,7 @@ private struct ProductDivision: Sendable {
   }
 
   var largestItem: ProductItem {
-    if let paired { return paired.largestItem }
-    return ProductItem(
+    ProductItem(
       firstRow: 0, rowCount: min(itemRows, rows), firstColumn: 0, columnCount: min(itemColumns, columns))
   }
 }

@@ -11,15 +11,19 @@ package final class PackedMatrix: @unchecked Sendable {
 
   /// What products read.
   package var panels: UnsafePointer<Float> { UnsafePointer(base) }
-  /// For each two panels that follow each other, whether their columns are even (``StrassenPairs``).
-  package var evenPanels: UnsafePointer<Bool> { UnsafePointer(isEven) }
-  private let isEven: UnsafeMutablePointer<Bool>
+  /// What products need to know to add up two steps with one multiplication; nil where that is slower, or the sizes of the numbers do
+  /// not allow it.
+  package var pairedColumns: PairedColumns? { pairs?.columns }
+  private let pairs: Pairs?
 
   /// Packs `matrix`, `[depth, columns]`, whose elements the caller has checked to be there; they may lie at any address.
   ///
   /// Sizes must be positive, and their product, rounded up to whole vectors, must not overflow.
+  ///
+  /// - Parameter pairsSteps: Whether two steps of a sum may be added up with one multiplication; nil where that is faster.
   package init(
-    _ matrix: StridedMatrix, depth: Int, columns: Int, instructionSet: InstructionSet = .current, on pool: WorkerPool
+    _ matrix: StridedMatrix, depth: Int, columns: Int, instructionSet: InstructionSet = .current,
+    pairsSteps: Bool? = nil, on pool: WorkerPool
   ) {
     self.depth = depth
     self.columns = columns
@@ -30,32 +34,26 @@ package final class PackedMatrix: @unchecked Sendable {
     let base = memory.assumingMemoryBound(to: Float.self)
     self.base = base
     let width = products.panelColumns
-    var ranges = [MagnitudeRange](repeating: MagnitudeRange(), count: products.packedColumns(columns))
-    ranges.withUnsafeMutableBufferPointer { ranges in
-      guard let ranges = ranges.baseAddress else { return }
-      let target = Target(base: base, ranges: ranges)
+    let packedColumns = products.packedColumns(columns)
+    let partDepth = products.partDepth(depth)
+    let parts = (depth + partDepth - 1) / partDepth
+    let measures = pairsSteps ?? instructionSet.hasSeparateAdders
+    var sums = [StepSums](repeating: StepSums(), count: measures ? parts * packedColumns : 0)
+    sums.withUnsafeMutableBufferPointer { sums in
+      let target = Target(base: base, sums: measures ? sums.baseAddress : nil)
       pool.run(count: (columns + width - 1) / width) { panel in
         var part = matrix
         part.base += panel * width * matrix.columnStride
         let count = min(width, columns - panel * width)
         let packed = target.base + panel * width * depth
         products.pack(part, depth, count, packed)
-        products.ranges(packed, depth, count, target.ranges + panel * width)
+        if let sums = target.sums { products.measure(packed, depth, count, sums + panel * width, packedColumns) }
       }
     }
-    let pairs = columns / (2 * width)
-    isEven = .allocate(capacity: max(pairs, 1))
-    for pair in 0..<pairs {
-      let first = 2 * pair * width
-      let even = (first..<(first + width)).allSatisfy { StrassenPairs.areEven(ranges[$0], ranges[$0 + width]) }
-      (isEven + pair).initialize(to: even)
-    }
+    pairs = measures ? Pairs(sums, depth: depth, partDepth: partDepth, columns: columns, panelColumns: width) : nil
   }
 
-  deinit {
-    base.deallocate()
-    isEven.deallocate()
-  }
+  deinit { base.deallocate() }
 
   /// Whole large pages where it is as much: products read panels from end to end over and over.
   private static func allocate(byteCount: Int) -> UnsafeMutableRawPointer {
@@ -72,6 +70,49 @@ package final class PackedMatrix: @unchecked Sendable {
 
   private struct Target: @unchecked Sendable {
     let base: UnsafeMutablePointer<Float>
-    let ranges: UnsafeMutablePointer<MagnitudeRange>
+    let sums: UnsafeMutablePointer<StepSums>?
+  }
+}
+
+/// The memory of ``PairedColumns``.
+private final class Pairs: @unchecked Sendable {
+  private let sums: UnsafeMutablePointer<Float>
+  private let isEven: UnsafeMutablePointer<Bool>
+  private let exponent: Int
+
+  var columns: PairedColumns { PairedColumns(sums: sums, isEven: isEven, exponent: exponent) }
+
+  /// - Parameter sums: Of each packed column, for each part of the depth; nil if no panel is of one size.
+  init?(_ sums: [StepSums], depth: Int, partDepth: Int, columns: Int, panelColumns: Int) {
+    let parts = (depth + partDepth - 1) / partDepth
+    guard parts > 0, sums.count % parts == 0 else { return nil }
+    let packedColumns = sums.count / parts
+    let exponents = sums.indices.map { index in
+      sums[index].exponent(count: min(partDepth, depth - index / packedColumns * partDepth))
+    }
+    // Most columns are of the size of the middle one.
+    let known = exponents.compactMap(\.self).sorted()
+    guard !known.isEmpty else { return nil }
+    let middle = known[known.count / 2]
+    let panels = (columns + panelColumns - 1) / panelColumns
+    let even = (0..<(parts * panels)).map { index in
+      let (part, panel) = index.quotientAndRemainder(dividingBy: panels)
+      guard (panel + 1) * panelColumns <= columns else { return false }
+      let first = part * packedColumns + panel * panelColumns
+      return exponents[first..<(first + panelColumns)].allSatisfy { $0.map { abs($0 - middle) <= 1 } ?? false }
+    }
+    guard even.contains(true) else { return nil }
+    exponent = middle
+    isEven = .allocate(capacity: even.count)
+    isEven.initialize(from: even, count: even.count)
+    // Read as whole vectors.
+    let memory = UnsafeMutableRawPointer.allocate(byteCount: 4 * sums.count, alignment: 64)
+    self.sums = memory.bindMemory(to: Float.self, capacity: sums.count)
+    self.sums.initialize(from: sums.map(\.pairs), count: sums.count)
+  }
+
+  deinit {
+    sums.deallocate()
+    isEven.deallocate()
   }
 }

@@ -57,6 +57,12 @@ func sumsOfRows(_ rows: UnsafePointer<Lanes>) -> Lanes {
   flashfuse_sums4(rows)
 }
 
+/// Each two neighbours in each other's place.
+@inline(__always)
+func neighboursSwapped(_ v: Lanes) -> Lanes {
+  flashfuse_swapped4(v)
+}
+
 /// The values of some IEEE half-precision numbers.
 @inline(__always)
 func floats(fromFloat16 bits: HalfLanes) -> Lanes {
@@ -133,10 +139,4 @@ func addPairedProduct(_ pair: StepPair, _ y: Lanes, _ nextY: Lanes, _ sum: Lanes
 @inline(__always)
 func addBothProducts(_ pair: StepPair, _ y: Lanes, _ nextY: Lanes, _ sum: Lanes) -> Lanes {
   flashfuse_add_both4(sum, pair.x, pair.next, y, nextY)
-}
-
-/// Lanes 1, 0, 3, 2 and so on.
-@inline(__always)
-func neighboursSwapped(_ v: Lanes) -> Lanes {
-  flashfuse_swap4(v)
 }

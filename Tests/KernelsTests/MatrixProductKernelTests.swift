@@ -77,7 +77,9 @@ import Testing
             columnStride: test.transposesRight ? test.depth : 1)
           let packed =
             test.packs
-            ? PackedMatrix(factor, depth: test.depth, columns: test.columns, instructionSet: set, on: pool) : nil
+            ? PackedMatrix(
+              factor, depth: test.depth, columns: test.columns, instructionSet: set, pairsSteps: true, on: pool)
+            : nil
           let flat = operands.flatMap { $0 }
           flat.withUnsafeBufferPointer { numbers in
             var start = 0
@@ -96,7 +98,7 @@ import Testing
                       left: StridedMatrix(
                         base: a, rowStride: test.transposesLeft ? 1 : test.depth,
                         columnStride: test.transposesLeft ? test.rows : 1),
-                      right: factor, panels: packed?.panels, evenPanels: packed?.evenPanels, target: target,
+                      right: factor, panels: packed?.panels, pairedColumns: packed?.pairedColumns, target: target,
                       targetStride: test.columns,
                       rows: test.rows, columns: test.columns, depth: test.depth, instructions: instructions,
                       operands: strips)

@@ -1,7 +1,7 @@
 /// What a tile asks for, while it is computed, of what comes after it: rows of the left matrix, and a stretch of a panel.
 ///
 /// It asks line by line: many requests at once would keep the tile itself waiting.
-struct Ahead: Alongside {
+struct Ahead {
   /// Steps of a sum between two requests: those that a cache line of the left matrix lasts.
   static var steps: Int { cacheLine / MemoryLayout<Float>.size }
   private static var cacheLine: Int { 64 }

@@ -35,80 +35,17 @@ enum MatrixProduct {
     let panels =
       problem.panels == nil
       ? partDepth(problem.depth) &* min(packedColumns(item.columnCount), blockColumns(problem.depth)) : 0
-    let sums = item.isPaired ? StrassenBlock.scratchBytes(problem, item) : 0
-    return 4 &* (panels &+ tileNumbers) &+ ElementwiseStrip.scratchBytes &+ sums
+    let strip = problem.suitsPairs ? PairedStrip.scratchNumbers(depth: partDepth(problem.depth)) : 0
+    return 4 &* (panels &+ tileNumbers &+ strip) &+ ElementwiseStrip.scratchBytes
   }
 
   private static var tileNumbers: Int { ProductTile<ThreeVectors>.rows &* panelColumns }
 
   /// Computes one item of `problem`.
   static func multiply(_ problem: ProductProblem, _ item: ProductItem, scratch: UnsafeMutableRawPointer) {
-    guard item.isPaired, let evenPanels = problem.evenPanels else {
-      return multiplyPlainly(problem, item, scratch: scratch)
-    }
-    let width = 2 &* panelColumns
-    let isEven = evenPanels + item.firstColumn / width
-    forEachRun(item.columnCount, width, { isEven[$0] }) { columns, isEven in
-      var part = item
-      part.firstColumn &+= columns.lowerBound
-      part.columnCount = columns.count
-      if isEven {
-        multiplyPaired(problem, part, scratch: scratch)
-      } else {
-        multiplyPlainly(problem, part, scratch: scratch)
-      }
-    }
-  }
-
-  /// Calls `body` with stretches of `count` whose whole units are all even, or all not; what is no whole unit is not.
-  private static func forEachRun(
-    _ count: Int, _ unit: Int, _ isEven: (Int) -> Bool, _ body: (_ range: Range<Int>, _ isEven: Bool) -> Void
-  ) {
-    var start = 0
-    while start < count {
-      let kind = start &+ unit <= count && isEven(start / unit)
-      var end = start &+ unit
-      while end < count, (end &+ unit <= count && isEven(end / unit)) == kind { end &+= unit }
-      body(start..<Swift.min(end, count), kind)
-      start = end
-    }
-  }
-
-  /// Computes even pairs by Strassen's algorithm, and what is uneven or left over as usual.
-  private static func multiplyPaired(_ problem: ProductProblem, _ item: ProductItem, scratch: UnsafeMutableRawPointer) {
-    let tile = scratch + ElementwiseStrip.scratchBytes
-    let block = StrassenBlock(problem, item, scratch: tile + 4 &* tileNumbers)
-    withUnsafeTemporaryAllocation(of: Bool.self, capacity: block.strips &+ 1) { evenStrips in
-      evenStrips.initialize(repeating: true)
-      block.multiply(evenStrips)
-      let depth = 2 &* block.depth &* StrassenPairs.parts(problem.depth)
-      let rest = Block(
-        problem, item, column: item.firstColumn, columns: item.columnCount, step: depth, depth: problem.depth &- depth,
-        tile: tile.assumingMemoryBound(to: Float.self))
-      let rows = StrassenBlock.tileRows
-      forEachRun(item.rowCount, 2 &* rows, { evenStrips[$0] }) { range, isEven in
-        guard isEven else {
-          var part = item
-          part.firstRow &+= range.lowerBound
-          part.rowCount = range.count
-          return multiplyPlainly(problem, part, scratch: scratch)
-        }
-        for row in stride(from: range.lowerBound, to: range.upperBound, by: rows) {
-          let next = Swift.min(rows, item.rowCount &- rows &- row)
-          bringOperands(problem, item.firstRow &+ row &+ rows, next, item.firstColumn, item.columnCount)
-          if rest.depth > 0 { rest.multiply(row: row, rows: rows, of: item.rowCount) }
-          if problem.instructions.count > 0 {
-            finish(problem, item.firstRow &+ row, rows, item.firstColumn, item.columnCount, scratch)
-          }
-        }
-      }
-    }
-  }
-
-  private static func multiplyPlainly(_ problem: ProductProblem, _ item: ProductItem, scratch: UnsafeMutableRawPointer)
-  {
     let registers = scratch
     let tile = (scratch + ElementwiseStrip.scratchBytes).assumingMemoryBound(to: Float.self)
+    // Panels that are packed for an item, or a strip of rows for panels that were packed before.
     let packed = tile + tileNumbers
     let depthStep = partDepth(problem.depth)
     let columnStep = blockColumns(problem.depth)
@@ -125,6 +62,15 @@ enum MatrixProduct {
         if problem.panels == nil {
           pack(problem.right, rows: step..<(step &+ depth), columns: column..<(column &+ columns), into: packed)
           block.usePanels(UnsafePointer(packed))
+        } else if problem.suitsPairs, let pairs = problem.pairedColumns {
+          let panel = column / panelColumns
+          let part = step / depthStep
+          let panelCount = (problem.columns &+ panelColumns &- 1) / panelColumns
+          block.pairs = BlockPairs(
+            strip: PairedStrip(depth: depthStep, scratch: packed), exponent: pairs.exponent,
+            sums: pairs.sums + (part &* packedColumns(problem.columns) &+ column),
+            isEven: UnsafeBufferPointer(
+              start: pairs.isEven + (part &* panelCount &+ panel), count: columns / panelColumns))
         }
         let isLast = step &+ depth >= problem.depth
         if !isLast {
@@ -186,6 +132,16 @@ enum MatrixProduct {
     }
   }
 
+  /// What of a block may be added up two steps at a time.
+  private struct BlockPairs {
+    let strip: PairedStrip
+    let exponent: Int
+    /// Of each column of the block.
+    let sums: UnsafePointer<Float>
+    /// Of each whole panel of the block.
+    let isEven: UnsafeBufferPointer<Bool>
+  }
+
   /// Some columns of an item, and some steps of their sums.
   private struct Block {
     let left: Matrix
@@ -195,6 +151,7 @@ enum MatrixProduct {
     let depth: Int
     let accumulates: Bool
     let tile: UnsafeMutablePointer<Float>
+    var pairs: BlockPairs?
     private var panels: UnsafePointer<Float>
     /// Numbers from one whole panel to the next.
     private var panelStride: Int
@@ -245,6 +202,7 @@ enum MatrixProduct {
       source.base += row &* left.rowStride
       var panel = panels
       var column = 0
+      let isPaired = isPaired(source, rows)
       while column < columns {
         let width = Swift.min(panelColumns, columns &- column)
         let vectors = (width &+ Lanes.scalarCount &- 1) / Lanes.scalarCount
@@ -254,15 +212,27 @@ enum MatrixProduct {
         let (result, stride) = isWhole ? (place, targetStride) : (tile, panelColumns)
         let ahead = ahead.part(column / panelColumns, panelStride: panelStride)
         let start = panel + skipped &* (vectors &* Lanes.scalarCount)
-        switch vectors {
-        case 1: tile(OneVector.self, source, rows, start, result, stride, ahead)
-        case 2: tile(TwoVectors.self, source, rows, start, result, stride, ahead)
-        default: tile(ThreeVectors.self, source, rows, start, result, stride, ahead)
+        if isPaired, let pairs, isWhole, vectors == 3, pairs.isEven[column / panelColumns] {
+          ProductTile<ThreeVectors>.multiply(
+            pairs.strip, depth: depth, panel: start, pairSums: pairs.sums + column, target: result,
+            targetStride: stride, accumulates: accumulates, ahead: ahead)
+        } else {
+          switch vectors {
+          case 1: tile(OneVector.self, source, rows, start, result, stride, ahead)
+          case 2: tile(TwoVectors.self, source, rows, start, result, stride, ahead)
+          default: tile(ThreeVectors.self, source, rows, start, result, stride, ahead)
+          }
         }
         if !isWhole { copy(tile, panelColumns, to: place, targetStride, rows, width) }
         panel += panelStride
         column &+= panelColumns
       }
+    }
+
+    /// Whether some rows may be added up two steps at a time; then the strip has them.
+    private func isPaired(_ source: Matrix, _ rows: Int) -> Bool {
+      guard let pairs, rows == PairedStrip.rows, pairs.isEven.contains(true) else { return false }
+      return pairs.strip.copy(source, depth: depth, exponent: pairs.exponent)
     }
 
     /// What the tiles of a strip ask for: all that comes next of the left matrix, and as much of each panel as is due.

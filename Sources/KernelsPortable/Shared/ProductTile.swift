@@ -10,12 +10,8 @@ enum ProductTile<Row: PanelRow> {
     _ left: Matrix, rows: Int, depth: Int, panel: UnsafePointer<Float>, target: UnsafeMutablePointer<Float>,
     targetStride: Int, accumulates: Bool, ahead: Ahead
   ) {
-    // The sums are written long after this, when the target has come from wherever it is.
-    for index in 0..<rows {
-      let line = UnsafeRawPointer(target + index &* targetStride)
-      for vector in 0..<Row.vectors { prefetchForWriting(line + vector &* MemoryLayout<Lanes>.size) }
-    }
     let target = TileTarget(base: target, accumulates: accumulates)
+    target.prefetch(Row.self, rows: rows, stride: targetStride)
     if rows == RowBlock<Row>.count {
       sums(RowBlock<Row>.self, left, rows: rows, depth: depth, panel: panel, ahead: ahead)
         .put(to: target, stride: targetStride)
@@ -39,24 +35,44 @@ enum ProductTile<Row: PanelRow> {
     }
   }
 
-  /// Computes a whole tile, and adds it to one or two places or takes it away from them.
+  /// Computes a whole tile of rows that ``PairedStrip`` has copied, two steps at a time.
+  ///
+  /// - Parameter pairSums: Of each column, the sum of the products of its pairs.
   @inline(never)
   static func multiply(
-    _ left: Matrix, depth: Int, panel: UnsafePointer<Float>, to: TileTarget, andTo: TileTarget?, stride: Int,
-    ahead: SumsAhead
+    _ strip: PairedStrip, depth: Int, panel: UnsafePointer<Float>, pairSums: UnsafePointer<Float>,
+    target: UnsafeMutablePointer<Float>, targetStride: Int, accumulates: Bool, ahead: Ahead
   ) {
-    to.prefetch(Row.self, rows: rows, stride: stride)
-    andTo?.prefetch(Row.self, rows: rows, stride: stride)
-    let sums = sums(
-      RowBlock<Row>.self, left, rows: rows, depth: depth, panel: panel,
-      ahead: SumsAndTargetsAhead(sums: ahead, to: to, andTo: andTo, stride: stride))
-    sums.put(to: to, stride: stride)
-    if let andTo { sums.put(to: andTo, stride: stride) }
+    let target = TileTarget(base: target, accumulates: accumulates)
+    target.prefetch(Row.self, rows: rows, stride: targetStride)
+    let left = strip.matrix
+    let sources = RowBlock<Row>.Sources(left.base, first: 0, last: rows &- 1, stride: left.rowStride)
+    var row = UnsafeRawPointer(panel).assumingMemoryBound(to: Lanes.self)
+    var sums = RowBlock<Row>(
+      startingAt: strip.starts, less: Row(loading: UnsafeRawPointer(pairSums).assumingMemoryBound(to: Lanes.self)))
+    let end = row + (depth & ~1) &* Row.vectors
+    var offset = 0
+    var ahead = ahead
+    while row < end {
+      ahead.bring()
+      let stop = min(row + Ahead.steps &* Row.vectors, end)
+      repeat {
+        sums.addPairs(
+          NeighbouringSteps(sources, at: offset), times: Row(loading: row), Row(loading: row + Row.vectors))
+        let near = UnsafeRawPointer(row + 8 &* Row.vectors)
+        for vector in 0..<(2 &* Row.vectors) { prefetchNear(near + vector &* MemoryLayout<Lanes>.size) }
+        offset &+= 2
+        row += 2 &* Row.vectors
+      } while row < stop
+    }
+    if depth & 1 != 0 { sums.add(FloatTerms.self, sources, at: offset, times: Row(loading: row)) }
+    sums.multiply(byEach: strip.factors)
+    sums.put(to: target, stride: targetStride)
   }
 
   @inline(__always)
   private static func sums<Block: AccumulatorRows>(
-    _: Block.Type, _ left: Matrix, rows: Int, depth: Int, panel: UnsafePointer<Float>, ahead: some Alongside
+    _: Block.Type, _ left: Matrix, rows: Int, depth: Int, panel: UnsafePointer<Float>, ahead: Ahead
   ) -> Block where Block.Row == Row {
     let sources = Block.Sources(left.base, first: 0, last: rows &- 1, stride: left.rowStride)
     var sums = Block(repeating: 0)
@@ -68,7 +84,6 @@ enum ProductTile<Row: PanelRow> {
     while row < end {
       ahead.bring()
       let stop = min(row + Ahead.steps &* Row.vectors, end)
-      if stop == end { ahead.bringLast(Row.self, rows: rows) }
       repeat {
         sums.add(FloatTerms.self, sources, at: offset, times: Row(loading: row))
         // The next stretch of the panel comes from the second-level cache.
@@ -87,16 +102,13 @@ enum ProductTile<Row: PanelRow> {
 /// Where a tile's sums go.
 struct TileTarget {
   var base: UnsafeMutablePointer<Float>
-  /// Whether they are taken away instead of added.
-  var isNegative = false
   /// Whether they are added to what is there.
   var accumulates: Bool
 
   @inline(__always)
-  func moved(_ offset: Int) -> TileTarget {
-    TileTarget(base: base + offset, isNegative: isNegative, accumulates: accumulates)
-  }
+  func moved(_ offset: Int) -> TileTarget { TileTarget(base: base + offset, accumulates: accumulates) }
 
+  /// The sums are written long after this, when the target has come from wherever it is.
   @inline(__always)
   func prefetch<Row: PanelRow>(_: Row.Type, rows: Int, stride: Int) {
     for index in 0..<rows {
@@ -108,26 +120,7 @@ struct TileTarget {
   @inline(__always)
   func put<Row: PanelRow>(_ row: Row, _ offset: Int) {
     var row = row
-    if isNegative { row.multiply(by: Row(repeating: -1)) }
     if accumulates { row.addUnaligned(from: UnsafeRawPointer(base + offset)) }
     row.storeUnaligned(to: UnsafeMutableRawPointer(base + offset))
-  }
-}
-
-/// What ``SumsAhead`` makes, and at last where the tile's sums go: asked for when it began, that has come from wherever it was, but panels
-/// that passed since have put it out of the first-level cache.
-private struct SumsAndTargetsAhead: Alongside {
-  var sums: SumsAhead
-  let to: TileTarget
-  let andTo: TileTarget?
-  let stride: Int
-
-  @inline(__always)
-  mutating func bring() { sums.bring() }
-
-  @inline(__always)
-  func bringLast<Row: PanelRow>(_: Row.Type, rows: Int) {
-    to.prefetch(Row.self, rows: rows, stride: stride)
-    andTo?.prefetch(Row.self, rows: rows, stride: stride)
   }
 }

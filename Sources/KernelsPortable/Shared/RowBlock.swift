@@ -7,6 +7,8 @@ protocol AccumulatorRows {
 
   init(repeating value: Float)
   init(loading pointer: UnsafePointer<Lanes>)
+  /// A number for each row, less `row` in those of `isPaired`.
+  init(startingAt starts: UnsafePointer<Float>, less row: Row)
 
   func store(to pointer: UnsafeMutablePointer<Lanes>)
   mutating func add<Terms: ProductTerms>(_: Terms.Type, _ sources: Sources, at offset: Int, times row: Row)
@@ -17,6 +19,8 @@ protocol AccumulatorRows {
   /// Adds `row + numbers[index]` to the paired rows.
   mutating func correct(by row: Row, _ numbers: UnsafePointer<Float>)
   mutating func multiply(by row: Row)
+  /// Multiplies each row by a number.
+  mutating func multiply(byEach factors: UnsafePointer<Float>)
   func forEachRow(_ body: (_ index: Int, _ row: Row) -> Void)
   /// Adds the rows to some that are `stride` apart.
   func put(to target: TileTarget, stride: Int)
@@ -79,6 +83,29 @@ struct FourRows<Row: PanelRow>: AccumulatorRows {
     second = Row(loading: pointer + Row.vectors)
     third = Row(loading: pointer + 2 &* Row.vectors)
     fourth = Row(loading: pointer + 3 &* Row.vectors)
+  }
+
+  @inline(__always)
+  init(startingAt starts: UnsafePointer<Float>, less row: Row) {
+    self.init(eachRepeating: starts)
+    first.subtract(row)
+    third.subtract(row)
+  }
+
+  @inline(__always)
+  init(eachRepeating values: UnsafePointer<Float>) {
+    first = Row(repeating: values[0])
+    second = Row(repeating: values[1])
+    third = Row(repeating: values[2])
+    fourth = Row(repeating: values[3])
+  }
+
+  @inline(__always)
+  mutating func multiply(byEach factors: UnsafePointer<Float>) {
+    first.multiply(by: Row(repeating: factors[0]))
+    second.multiply(by: Row(repeating: factors[1]))
+    third.multiply(by: Row(repeating: factors[2]))
+    fourth.multiply(by: Row(repeating: factors[3]))
   }
 
   @inline(__always)
@@ -187,6 +214,19 @@ struct EightRows<Row: PanelRow>: AccumulatorRows {
   init(loading pointer: UnsafePointer<Lanes>) {
     upper = FourRows(loading: pointer)
     lower = FourRows(loading: pointer + 4 &* Row.vectors)
+  }
+
+  @inline(__always)
+  init(startingAt starts: UnsafePointer<Float>, less row: Row) {
+    upper = FourRows(startingAt: starts, less: row)
+    lower = FourRows(startingAt: starts + 4, less: row)
+    lower.fourth.subtract(row)
+  }
+
+  @inline(__always)
+  mutating func multiply(byEach factors: UnsafePointer<Float>) {
+    upper.multiply(byEach: factors)
+    lower.multiply(byEach: factors + 4)
   }
 
   @inline(__always)

@@ -131,7 +131,7 @@ struct ProductKernel: Kernel {
     return withUnsafeMutablePointer(to: &number) { pointer in
       let matrix = StridedMatrix(base: pointer, rowStride: 0, columnStride: leftStrides.column)
       let problem = ProductProblem(
-        left: matrix, right: matrix, panels: packed?.panels, evenPanels: packed?.evenPanels, target: pointer,
+        left: matrix, right: matrix, panels: packed?.panels, pairedColumns: packed?.pairedColumns, target: pointer,
         targetStride: columns, rows: rows, columns: columns, depth: depth)
       return InstructionSet.current.productScratchBytes(problem, count: offsets.count, threads: threads) * threads
     }
@@ -182,7 +182,7 @@ struct ProductKernel: Kernel {
         return ProductProblem(
           left: StridedMatrix(base: left, rowStride: leftStrides.row, columnStride: leftStrides.column),
           right: StridedMatrix(base: right, rowStride: rightStrides.row, columnStride: rightStrides.column),
-          panels: packed?.panels, evenPanels: packed?.evenPanels, target: target + offset[offset.count - 1],
+          panels: packed?.panels, pairedColumns: packed?.pairedColumns, target: target + offset[offset.count - 1],
           targetStride: columns, rows: rows, columns: columns, depth: depth, instructions: instructions,
           operands: UnsafeBufferPointer(rebasing: operands[(index * operandCount)..<((index + 1) * operandCount)]))
       }

@@ -3,8 +3,8 @@ import KernelInterface
 import Kernels
 import Testing
 
-/// Products by Strassen's algorithm: as near to sums in 64 bits as others, whatever else is in the matrices.
-@Suite struct StrassenTests {
+/// Products that add up two steps with one multiplication: as near to sums in 64 bits as others, whatever else is in the matrices.
+@Suite struct PairedProductTests {
   private static let sets = InstructionSet.allCases.filter(\.isAvailable)
 
   /// A product of packed numbers, `rows × depth` by `depth × columns`.
@@ -21,7 +21,7 @@ import Testing
       right = MatrixProductKernelTests.numbers(depth * columns, seed: 2)
     }
 
-    /// - Parameter isPlain: Whether nothing says how large the columns are, which rules Strassen's algorithm out.
+    /// - Parameter isPlain: Whether every step has a multiplication of its own.
     func result(on set: InstructionSet, threads: Int = 2, isPlain: Bool = false) -> [Float] {
       let pool = WorkerPool(workerCount: threads)
       var result = [Float](repeating: -77, count: rows * columns)
@@ -30,12 +30,13 @@ import Testing
           result.withUnsafeMutableBufferPointer { result in
             guard let a = left.baseAddress, let b = right.baseAddress, let target = result.baseAddress else { return }
             let factor = StridedMatrix(base: b, rowStride: columns, columnStride: 1)
-            let packed = PackedMatrix(factor, depth: depth, columns: columns, instructionSet: set, on: pool)
+            let packed = PackedMatrix(
+              factor, depth: depth, columns: columns, instructionSet: set, pairsSteps: !isPlain, on: pool)
             set.multiply(
               [
                 ProductProblem(
                   left: StridedMatrix(base: a, rowStride: depth, columnStride: 1), right: factor, panels: packed.panels,
-                  evenPanels: isPlain ? nil : packed.evenPanels, target: target, targetStride: columns, rows: rows,
+                  pairedColumns: packed.pairedColumns, target: target, targetStride: columns, rows: rows,
                   columns: columns, depth: depth)
               ], on: pool)
           }
@@ -74,23 +75,48 @@ import Testing
   private static let tolerance = 2e-6
 
   /// Sizes that leave nothing, and rows, columns and steps, to be added up as usual, on every instruction set.
-  @Test(arguments: [(64, 192, 384), (75, 203, 405), (133, 300, 418), (70, 100, 1062)])
+  @Test(arguments: [(64, 192, 384), (75, 203, 405), (133, 300, 418), (70, 100, 1063), (8, 48, 64), (19, 101, 1537)])
   func resultsAreAsExactAsSums(_ sizes: (Int, Int, Int)) {
     let product = Product(sizes.0, sizes.1, sizes.2)
     for set in Self.sets {
       let result = product.result(on: set)
-      #expect(result != product.result(on: set, isPlain: true), "Strassen's algorithm was not tried")
+      #expect(result != product.result(on: set, isPlain: true), "no steps were paired")
       for row in [0, sizes.0 / 2, sizes.0 - 1] {
         #expect(product.relativeError(result, row: row) < Self.tolerance, "\(set), row \(row)")
       }
     }
   }
 
+  /// Fewer rows than a tile has, or columns than a panel, or steps than pay for a copy of the rows.
   @Test func smallProductsAreSums() {
-    for (rows, columns, depth) in [(16, 200, 384), (64, 20, 384), (64, 200, 100)] {
-      let product = Product(rows, columns, depth)
-      for set in Self.sets { #expect(product.result(on: set) == product.result(on: set, isPlain: true)) }
+    for set in Self.sets {
+      let (rows, columns) = (set.kernels.products.tileRows, set.kernels.products.panelColumns)
+      for (rows, columns, depth) in [(rows - 1, 200, 384), (64, columns - 1, 384), (64, 200, 63)] {
+        let product = Product(rows, columns, depth)
+        #expect(product.result(on: set) == product.result(on: set, isPlain: true))
+      }
     }
+  }
+
+  /// Rows and columns of any size are brought to one, exactly.
+  @Test(arguments: [(-8, 0), (0, -8), (6, -6), (-7, 7), (8, 8), (-6, -8)])
+  func sizesDoNotMatter(_ exponents: (Int, Int)) {
+    var product = Product(24, 144, 385)
+    let ofOne = Self.sets.map { product.result(on: $0) }
+    let (left, right) = (exp2(Float(exponents.0)), exp2(Float(exponents.1)))
+    for index in product.left.indices { product.left[index] *= left }
+    for index in product.right.indices { product.right[index] *= right }
+    for (set, ofOne) in zip(Self.sets, ofOne) {
+      #expect(product.result(on: set) == ofOne.map { $0 * left * right })
+      #expect(product.result(on: set) != product.result(on: set, isPlain: true))
+    }
+  }
+
+  /// Neighbouring steps that are alike, whose sums of pairs would be larger than any other.
+  @Test func stepsLikeTheirNeighboursAreNotPaired() {
+    var product = Product(24, 144, 384)
+    for index in stride(from: 0, to: product.left.count, by: 2) { product.left[index + 1] = product.left[index] }
+    for set in Self.sets { #expect(product.result(on: set) == product.result(on: set, isPlain: true)) }
   }
 
   @Test func threadsDoNotChangeResults() {
@@ -174,12 +200,12 @@ import Testing
     }
   }
 
-  /// A panel with such a column is uneven with its neighbour, and no others are.
+  /// A panel with such a column is multiplied as usual, and no others are.
   @Test(arguments: [Float.infinity, .nan, 1e16, 0, 1e-3])
   func packingFindsUnevenPanels(_ value: Float) {
     let pool = WorkerPool(workerCount: 2)
     for set in Self.sets {
-      let width = 2 * set.kernels.products.panelColumns
+      let width = set.kernels.products.panelColumns
       let columns = 3 * width + 5
       var right = MatrixProductKernelTests.numbers(384 * columns, seed: 2)
       for step in 0..<384 { right[step * columns + width + 3] = value }
@@ -187,8 +213,23 @@ import Testing
         guard let base = right.baseAddress else { return }
         let packed = PackedMatrix(
           StridedMatrix(base: base, rowStride: columns, columnStride: 1), depth: 384, columns: columns,
-          instructionSet: set, on: pool)
-        #expect((0..<3).map { packed.evenPanels[$0] } == [true, false, true])
+          instructionSet: set, pairsSteps: true, on: pool)
+        #expect((0..<4).map { packed.pairedColumns?.isEven[$0] } == [true, false, true, false])
+      }
+    }
+  }
+
+  @Test(arguments: [Float.infinity, .nan, 1e20, 0, 1e-30])
+  func matricesOfNoSizeAreNotPaired(_ value: Float) {
+    let pool = WorkerPool(workerCount: 1)
+    let right = [Float](repeating: value, count: 64 * 48)
+    for set in Self.sets {
+      right.withUnsafeBufferPointer { right in
+        guard let base = right.baseAddress else { return }
+        let packed = PackedMatrix(
+          StridedMatrix(base: base, rowStride: 48, columnStride: 1), depth: 64, columns: 48, instructionSet: set,
+          pairsSteps: true, on: pool)
+        #expect(packed.pairedColumns == nil)
       }
     }
   }

@@ -4,7 +4,7 @@ import Testing
 @testable import Kernels
 
 /// Attention whose steps are paired, on every instruction set, and what must not be.
-struct PairedStepTests {
+struct PairedAttentionTests {
   static func run(_ shape: AttentionShape, tileKeys: Int = 24) -> KernelRun {
     var run = KernelRun(shape: shape, tiles: AttentionTiles(queryRows: 96, keys: tileKeys), pairsSteps: true)
     run.modifiers.scale = 1 / Double(shape.headSize).squareRoot()
