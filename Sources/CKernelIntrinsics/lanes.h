@@ -209,12 +209,17 @@ FLASHFUSE_DEFINE_LANES(8)
 FLASHFUSE_DEFINE_LANES(16)
 
 // Two steps of a sum of products, with numbers in memory that are repeated along the lanes: `paired` is
-// sum + (x + nextY) · (nextX + y), `both` is sum + x · y + nextX · nextY.
+// sum + (x + nextY) · (nextX + y), `opposed` is sum + (x − nextY) · (y − nextX), `both` is sum + x · y + nextX · nextY.
 #define FLASHFUSE_DEFINE_STEPS(N)                                                                              \
   static inline __attribute__((always_inline)) flashfuse_float##N flashfuse_add_paired##N(                     \
       flashfuse_float##N sum, const float *x, const float *nextX, flashfuse_float##N y,                        \
       flashfuse_float##N nextY) {                                                                              \
     return sum + (*x + nextY) * (*nextX + y);                                                                  \
+  }                                                                                                            \
+  static inline __attribute__((always_inline)) flashfuse_float##N flashfuse_add_opposed##N(                    \
+      flashfuse_float##N sum, const float *x, const float *nextX, flashfuse_float##N y,                        \
+      flashfuse_float##N nextY) {                                                                              \
+    return sum - (nextY - *x) * (y - *nextX);                                                                  \
   }                                                                                                            \
   static inline __attribute__((always_inline)) flashfuse_float##N flashfuse_add_both##N(                       \
       flashfuse_float##N sum, const float *x, const float *nextX, flashfuse_float##N y,                        \
@@ -233,6 +238,16 @@ static inline __attribute__((always_inline)) flashfuse_float16 flashfuse_add_pai
   __asm__("vaddps %[x]%{1to16%}, %[nextY], %[left]\n\t"
           "vaddps %[nextX]%{1to16%}, %[y], %[right]\n\t"
           "vfmadd231ps %[left], %[right], %[sum]"
+          : [sum] "+v"(sum), [left] "=&v"(left), [right] "=&v"(right)
+          : [x] "m"(*x), [nextX] "m"(*nextX), [y] "v"(y), [nextY] "v"(nextY));
+  return sum;
+}
+static inline __attribute__((always_inline)) flashfuse_float16 flashfuse_add_opposed16(
+    flashfuse_float16 sum, const float *x, const float *nextX, flashfuse_float16 y, flashfuse_float16 nextY) {
+  flashfuse_float16 left, right;
+  __asm__("vsubps %[x]%{1to16%}, %[nextY], %[left]\n\t"
+          "vsubps %[nextX]%{1to16%}, %[y], %[right]\n\t"
+          "vfnmadd231ps %[left], %[right], %[sum]"
           : [sum] "+v"(sum), [left] "=&v"(left), [right] "=&v"(right)
           : [x] "m"(*x), [nextX] "m"(*nextX), [y] "v"(y), [nextY] "v"(nextY));
   return sum;

@@ -125,6 +125,12 @@ func addPairedProduct(_ pair: StepPair, _ y: Lanes, _ nextY: Lanes, _ sum: Lanes
   flashfuse_add_paired8(sum, pair.x, pair.next, y, nextY)
 }
 
+/// `sum + (x − nextY) · (y − nextX)`
+@inline(__always)
+func addOpposedProduct(_ pair: StepPair, _ y: Lanes, _ nextY: Lanes, _ sum: Lanes) -> Lanes {
+  flashfuse_add_opposed8(sum, pair.x, pair.next, y, nextY)
+}
+
 /// `sum + x · y + nextX · nextY`
 @inline(__always)
 func addBothProducts(_ pair: StepPair, _ y: Lanes, _ nextY: Lanes, _ sum: Lanes) -> Lanes {

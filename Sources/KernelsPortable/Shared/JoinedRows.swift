@@ -60,6 +60,12 @@ struct JoinedRow<Left: PanelRow, Right: PanelRow>: PanelRow {
   }
 
   @inline(__always)
+  mutating func addOpposed(_ pair: StepPair, times y: Self, _ nextY: Self) {
+    left.addOpposed(pair, times: y.left, nextY.left)
+    right.addOpposed(pair, times: y.right, nextY.right)
+  }
+
+  @inline(__always)
   mutating func addBoth(_ pair: StepPair, times y: Self, _ nextY: Self) {
     left.addBoth(pair, times: y.left, nextY.left)
     right.addBoth(pair, times: y.right, nextY.right)

@@ -9,11 +9,11 @@ struct PairedTile {
   let keySums: UnsafeMutablePointer<Float>
   /// Those of the last keys, as many as a register tile has, the last repeated.
   let lastKeySums: UnsafeMutablePointer<Float>
-  /// The values of a tile, some columns of all keys after another, with a key of zeros after the last.
+  /// The values of a tile, some columns of all keys after another, with keys of zeros after the last, up to whole fours.
   let values: UnsafeMutablePointer<Float>
-  /// Per column of values: minus the sum of the products of neighbouring keys.
+  /// Per column of values: the sum of the products of neighbouring keys, of which each second counts and each other is taken away.
   let valueSums: UnsafeMutablePointer<Float>
-  /// Per query row of a panel: minus the sum of the products of weights of neighbouring keys.
+  /// Per query row of a panel: the same of weights.
   let weightSums: UnsafeMutablePointer<Lanes>
   let facts: UnsafeMutablePointer<Facts>
   /// Numbers of `values` from some columns to the next.
@@ -58,7 +58,7 @@ struct PairedTile {
       let unit = PairedTile.columns
       keySums = 4 &* ((problem.tiles.keys &+ unit) / unit &* unit)
       lastKeySums = 4 &* RowBlock<ThreeVectors>.count
-      valueStride = (problem.tiles.keys &+ 2) &* unit
+      valueStride = (problem.tiles.keys &+ 3) / 4 &* 4 &* unit
       values = 4 &* problem.valueSize / unit &* valueStride
       valueSums = 4 &* outputRows
       weightSums = 4 &* panelRows
@@ -165,21 +165,22 @@ extension QueryTile {
       var products = Lanes(repeating: 0)
       var peaks = WordLanes(repeating: 0)
       var key = 0
-      while key < count {
-        let first = StoredFloat.lanes(at: source)
+      var sign: Float = -1
+      while key < (count &+ 3) / 4 &* 4 {
+        let first = key < count ? StoredFloat.lanes(at: source) : Lanes(repeating: 0)
         source += 4 &* values.rowStride
-        var second = Lanes(repeating: 0)
-        if key &+ 1 < count { second = StoredFloat.lanes(at: source) }
+        let second = key &+ 1 < count ? StoredFloat.lanes(at: source) : Lanes(repeating: 0)
         source += 4 &* values.rowStride
         target.storeBytes(of: first, as: Lanes.self)
         target.storeBytes(of: second, toByteOffset: 4 &* unit, as: Lanes.self)
-        products = multiplyAdd(first, second, products)
+        products = multiplyAdd(first * Lanes(repeating: sign), second, products)
+        sign = -sign
         raise(&peaks, to: UnsafeRawPointer(target))
         raise(&peaks, to: UnsafeRawPointer(target) + 4 &* unit)
         target += 8 &* unit
         key &+= 2
       }
-      UnsafeMutableRawPointer(scratch.pairs.valueSums + vector &* lanes).storeBytes(of: -products, as: Lanes.self)
+      UnsafeMutableRawPointer(scratch.pairs.valueSums + vector &* lanes).storeBytes(of: products, as: Lanes.self)
       least.replace(with: peaks, where: peaks .< least)
       largest.replace(with: peaks, where: peaks .> largest)
     }

@@ -16,6 +16,8 @@ protocol PanelRow {
   mutating func add<Terms: ProductTerms>(_: Terms.Type, _ scalar: Float, times other: Self)
   /// Adds the product `(x + nextY) · (nextX + y)`, which stands for two (``StepPair``).
   mutating func addPaired(_ pair: StepPair, times y: Self, _ nextY: Self)
+  /// Adds the product `(x − nextY) · (y − nextX)`, which stands for two as well.
+  mutating func addOpposed(_ pair: StepPair, times y: Self, _ nextY: Self)
   /// Adds `x · y + nextX · nextY`.
   mutating func addBoth(_ pair: StepPair, times y: Self, _ nextY: Self)
   mutating func add(_ other: Self)
@@ -93,6 +95,11 @@ struct OneVector: PanelRow {
   @inline(__always)
   mutating func addPaired(_ pair: StepPair, times y: Self, _ nextY: Self) {
     lanes = addPairedProduct(pair, y.lanes, nextY.lanes, lanes)
+  }
+
+  @inline(__always)
+  mutating func addOpposed(_ pair: StepPair, times y: Self, _ nextY: Self) {
+    lanes = addOpposedProduct(pair, y.lanes, nextY.lanes, lanes)
   }
 
   @inline(__always)

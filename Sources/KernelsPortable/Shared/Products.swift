@@ -69,17 +69,19 @@ enum Products<Row: PanelRow, Terms: ProductTerms> {
     }
   }
 
-  /// The same by pairs of keys (``StepPair``); writes zeros as the weights of the key past the last.
+  /// The same by pairs of keys (``StepPair``), each second of which is opposed; writes zeros as the weights of keys past the last, up to
+  /// whole fours.
   static func pairedValues(
     _ tile: PairedTile, count: Int, valueSize: Int, weights: UnsafeMutablePointer<Lanes>,
     rescale: UnsafePointer<Lanes>, output: UnsafeMutablePointer<Lanes>
   ) {
-    Row(repeating: 0).store(to: weights + count &* Row.vectors)
-    sumPairs(of: weights, count: count, into: tile.weightSums)
+    let fours = (count &+ 3) / 4 &* 4
+    for key in count..<fours { Row(repeating: 0).store(to: weights + key &* Row.vectors) }
+    sumPairs(of: weights, count: fours, into: tile.weightSums)
     let unit = PairedTile.columns
     for block in 0..<valueSize / unit {
       addPairedValues(
-        tile.values + block &* tile.valueStride, valueSums: tile.valueSums + block &* unit, count: count,
+        tile.values + block &* tile.valueStride, valueSums: tile.valueSums + block &* unit, count: fours,
         weights: weights, weightSums: tile.weightSums, rescale: rescale, output: output + block &* unit &* Row.vectors)
     }
   }
@@ -155,21 +157,19 @@ enum Products<Row: PanelRow, Terms: ProductTerms> {
     largest.store(to: highest)
   }
 
-  /// Minus the sums of the products of neighbouring rows.
+  /// Sums of the products of neighbouring rows, of which each second counts and each other is taken away.
   @inline(never)
   private static func sumPairs(of weights: UnsafePointer<Lanes>, count: Int, into sums: UnsafeMutablePointer<Lanes>) {
     for vector in 0..<Row.vectors {
-      var (even, odd) = (Lanes(repeating: 0), Lanes(repeating: 0))
+      var (paired, opposed) = (Lanes(repeating: 0), Lanes(repeating: 0))
       var row = weights + vector
       let end = weights + count &* Row.vectors
       while row < end {
-        even = multiplyAdd(row[0], row[Row.vectors], even)
-        row += 2 &* Row.vectors
-        guard row < end else { break }
-        odd = multiplyAdd(row[0], row[Row.vectors], odd)
-        row += 2 &* Row.vectors
+        paired = multiplyAdd(row[0], row[Row.vectors], paired)
+        opposed = multiplyAdd(row[2 &* Row.vectors], row[3 &* Row.vectors], opposed)
+        row += 4 &* Row.vectors
       }
-      sums[vector] = -(even + odd)
+      sums[vector] = opposed - paired
     }
   }
 
@@ -192,8 +192,11 @@ enum Products<Row: PanelRow, Terms: ProductTerms> {
         sums.addPairs(
           NeighbouringRows(first: value, next: value + unit), times: Row(loading: row),
           Row(loading: row + Row.vectors))
-        value += 2 &* unit
-        row += 2 &* Row.vectors
+        sums.addOpposedPairs(
+          NeighbouringRows(first: value + 2 &* unit, next: value + 3 &* unit),
+          times: Row(loading: row + 2 &* Row.vectors), Row(loading: row + 3 &* Row.vectors))
+        value += 4 &* unit
+        row += 4 &* Row.vectors
       }
       sums.store(to: target)
       column &+= RowBlock<Row>.count

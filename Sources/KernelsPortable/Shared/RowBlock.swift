@@ -14,6 +14,8 @@ protocol AccumulatorRows {
   mutating func add<Terms: ProductTerms>(_: Terms.Type, _ sources: Sources, at offset: Int, times row: Row)
   /// Adds two steps, most rows' by ``StepPair``: those of `isPaired`.
   mutating func addPairs(_ sources: some PairSources, times row: Row, _ next: Row)
+  /// The same by opposed pairs.
+  mutating func addOpposedPairs(_ sources: some PairSources, times row: Row, _ next: Row)
   /// Whether two steps of a row are added as one product.
   static func isPaired(_ row: Int) -> Bool
   /// Adds `row + numbers[index]` to the paired rows.
@@ -142,6 +144,14 @@ struct FourRows<Row: PanelRow>: AccumulatorRows {
   }
 
   @inline(__always)
+  mutating func addOpposedPairs(_ sources: some PairSources, times row: Row, _ next: Row) {
+    first.addOpposed(sources.pair(0), times: row, next)
+    second.addBoth(sources.pair(1), times: row, next)
+    third.addOpposed(sources.pair(2), times: row, next)
+    fourth.addBoth(sources.pair(3), times: row, next)
+  }
+
+  @inline(__always)
   func forEachRow(_ body: (_ index: Int, _ row: Row) -> Void) {
     body(0, first)
     body(1, second)
@@ -258,6 +268,15 @@ struct EightRows<Row: PanelRow>: AccumulatorRows {
     lower.second.addBoth(sources.pair(5), times: row, next)
     lower.third.addPaired(sources.pair(6), times: row, next)
     lower.fourth.addPaired(sources.pair(7), times: row, next)
+  }
+
+  @inline(__always)
+  mutating func addOpposedPairs(_ sources: some PairSources, times row: Row, _ next: Row) {
+    upper.addOpposedPairs(sources, times: row, next)
+    lower.first.addOpposed(sources.pair(4), times: row, next)
+    lower.second.addBoth(sources.pair(5), times: row, next)
+    lower.third.addOpposed(sources.pair(6), times: row, next)
+    lower.fourth.addOpposed(sources.pair(7), times: row, next)
   }
 
   @inline(__always)
