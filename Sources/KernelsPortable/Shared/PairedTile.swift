@@ -4,7 +4,7 @@ import KernelInterface
 struct PairedTile {
   /// Per query row: minus the sum of the products of neighbouring features, and the square of the length.
   let querySums: UnsafeMutablePointer<Lanes>
-  let queryPeaks: UnsafeMutablePointer<Lanes>
+  let querySquares: UnsafeMutablePointer<Lanes>
   /// Per key of a tile: minus the sum of the products of neighbouring features.
   let keySums: UnsafeMutablePointer<Float>
   /// Those of the last keys, as many as a register tile has, the last repeated.
@@ -36,7 +36,7 @@ struct PairedTile {
     var weightExponent: Float = 0
     var knowsExponent = false
     /// The square of the length of the tile's longest key; not finite where keys cannot be paired.
-    var keyPeak: Float = .infinity
+    var keySquare: Float = .infinity
     /// Whether the values of the tile can be paired.
     var hasEvenValues = false
   }
@@ -100,16 +100,19 @@ extension QueryTile {
         query += 2 &* vectors
       }
       scratch.pairs.querySums[panel &* 3 &+ vector] = -products
-      scratch.pairs.queryPeaks[panel &* 3 &+ vector] = squares
+      scratch.pairs.querySquares[panel &* 3 &+ vector] = squares
     }
   }
 
   /// Measures a tile of keys and values, and lays out the values.
+  ///
+  /// Not beside a sink: the largest weight of a row is 1, or its power of two, unless it is a sink's, beside which all others may be small,
+  /// and the output with them.
   func pairTile(_ keys: Matrix, _ values: Matrix, count: Int) {
     var facts = scratch.pairs.facts.pointee
-    facts.keyPeak = keys.columnStride == 1 ? pair(keys, count: count) : .infinity
+    facts.keySquare = keys.columnStride == 1 ? pair(keys, count: count) : .infinity
     facts.hasEvenValues = false
-    if values.columnStride == 1 {
+    if values.columnStride == 1, problem.sinks == nil {
       let (least, largest) = lay(values, count: count)
       if !facts.knowsExponent, largest.isNormal, abs(largest.exponent) < 32 {
         facts.weightExponent = Float(largest.exponent)
@@ -205,20 +208,18 @@ extension QueryTile {
 
   /// Whether the scores of a tile can be summed by pairs of features.
   func hasPairedScores(_ tile: PanelTile) -> Bool {
-    guard pairsSteps, scratch.pairs.facts.pointee.keyPeak <= longest / unit.natural else { return false }
+    guard pairsSteps, scratch.pairs.facts.pointee.keySquare <= longest / unit.natural else { return false }
     var peaks = Lanes(repeating: 0)
     for row in tile.panel &* 3..<tile.panel &* 3 &+ tile.vectors {
-      let squares = scratch.pairs.queryPeaks[row]
+      let squares = scratch.pairs.querySquares[row]
       peaks = peaks.replacing(with: squares, where: (squares .> peaks) .| (squares .!= squares))
     }
-    return largest(peaks) + scratch.pairs.facts.pointee.keyPeak <= longest / unit.natural
+    return largest(peaks) + scratch.pairs.facts.pointee.keySquare <= longest / unit.natural
   }
 
   /// Whether the values of a tile can be summed by pairs of keys.
-  ///
-  /// The largest weight of a row is 1, or its power of two, unless it is a sink's: beside that all others may be small, and the output with them.
   func hasPairedValues(_ tile: PanelTile, loaded count: Int) -> Bool {
-    pairsSteps && problem.sinks == nil && scratch.pairs.facts.pointee.hasEvenValues && tile.firstKey == tile.loadedFrom
+    pairsSteps && scratch.pairs.facts.pointee.hasEvenValues && tile.firstKey == tile.loadedFrom
       && tile.count == count
   }
 }

@@ -69,7 +69,7 @@ struct TileScratch {
     values = carve(sizes.values).assumingMemoryBound(to: Float.self)
     pairs = PairedTile(
       querySums: carve(sizes.pairs.perRow).assumingMemoryBound(to: Lanes.self),
-      queryPeaks: carve(sizes.pairs.perRow).assumingMemoryBound(to: Lanes.self),
+      querySquares: carve(sizes.pairs.perRow).assumingMemoryBound(to: Lanes.self),
       keySums: carve(sizes.pairs.keySums).assumingMemoryBound(to: Float.self),
       lastKeySums: carve(sizes.pairs.lastKeySums).assumingMemoryBound(to: Float.self),
       values: carve(sizes.pairs.values).assumingMemoryBound(to: Float.self),
