@@ -56,17 +56,17 @@ import Testing
   }
 
   /// As compressed models have them: (W − z)·s in blocks, unpacked for the product and for nothing else, once for all plans.
-  @Test func weightsOfFourBitsArePackedOnce() throws {
+  @Test(arguments: [300, 20]) func weightsOfFourBitsArePackedOnce(columns: Int) throws {
     var graph = Graph()
     let x = try graph.addInput(["x"], TensorType(.float32, [Dimension(symbol: "n"), 512]))
-    let numbers = (0..<300 * 512).map { $0 * 7 % 16 }
-    let stored = try graph.addConstant(Tensor(integers: numbers, element: .uint4, shape: [300, 8, 64]))
+    let numbers = (0..<columns * 512).map { $0 * 7 % 16 }
+    let stored = try graph.addConstant(Tensor(integers: numbers, element: .uint4, shape: [columns, 8, 64]))
     let cast = try graph.insert(Cast(to: .float16), [stored])
     let point = try graph.insert(
       Cast(to: .float16), [graph.addConstant(Tensor(integers: [8], element: .uint4, shape: []))])
-    let scale = try graph.addConstant(.random([300, 8, 1], .float16, seed: 4))
+    let scale = try graph.addConstant(.random([columns, 8, 1], .float16, seed: 4))
     let scaled = try graph.insert(Mul(), [graph.insert(Sub(), [cast, point]), scale])
-    let flat = try graph.insert(Reshape(), [scaled, graph.addConstant(Tensor(integers: [300, 512], shape: [2]))])
+    let flat = try graph.insert(Reshape(), [scaled, graph.addConstant(Tensor(integers: [columns, 512], shape: [2]))])
     let weights = try graph.insert(Transpose(), [graph.insert(Cast(to: .float32), [flat])])
     graph.addOutput(["y"], try graph.insert(MatMul(), [x, weights]))
     let session = Session(graph, options: .init(threads: 2))
