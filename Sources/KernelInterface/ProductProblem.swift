@@ -91,10 +91,11 @@ package struct ProductKernels: Sendable {
   /// The steps that are added up in registers, of a depth.
   package let partDepth: @Sendable (_ depth: Int) -> Int
   /// Writes the sums of each column of a panel, as many as it has with the zeros up to whole vectors, for each part of the depth; those
-  /// of a part are `stride` from those of the one before.
+  /// of a part are `stride` from those of the one before; and the sum of squares of each step.
   package let measure:
     @Sendable (
-      _ panel: UnsafePointer<Float>, _ depth: Int, _ columns: Int, _ sums: UnsafeMutablePointer<StepSums>, _ stride: Int
+      _ panel: UnsafePointer<Float>, _ depth: Int, _ columns: Int, _ sums: UnsafeMutablePointer<StepSums>,
+      _ stride: Int, _ steps: UnsafeMutablePointer<Float>
     ) -> Void
   /// The scratch that `multiply` needs for an item.
   package let scratchBytes: @Sendable (_ problem: ProductProblem, _ item: ProductItem) -> Int
@@ -107,7 +108,10 @@ package struct ProductKernels: Sendable {
     packedColumns: @escaping @Sendable (Int) -> Int,
     pack: @escaping @Sendable (StridedMatrix, Int, Int, UnsafeMutablePointer<Float>) -> Void,
     partDepth: @escaping @Sendable (Int) -> Int,
-    measure: @escaping @Sendable (UnsafePointer<Float>, Int, Int, UnsafeMutablePointer<StepSums>, Int) -> Void,
+    measure:
+      @escaping @Sendable (
+        UnsafePointer<Float>, Int, Int, UnsafeMutablePointer<StepSums>, Int, UnsafeMutablePointer<Float>
+      ) -> Void,
     scratchBytes: @escaping @Sendable (ProductProblem, ProductItem) -> Int,
     multiply: @escaping @Sendable (ProductProblem, ProductItem, UnsafeMutableRawPointer) -> Void
   ) {

@@ -38,19 +38,27 @@ package final class PackedMatrix: @unchecked Sendable {
     let partDepth = products.partDepth(depth)
     let parts = (depth + partDepth - 1) / partDepth
     let measures = pairsSteps ?? instructionSet.hasSeparateAdders
+    let panels = (columns + width - 1) / width
     var sums = [StepSums](repeating: StepSums(), count: measures ? parts * packedColumns : 0)
+    var squares = [Float](repeating: 0, count: measures ? panels * depth : 0)
     sums.withUnsafeMutableBufferPointer { sums in
-      let target = Target(base: base, sums: measures ? sums.baseAddress : nil)
-      pool.run(count: (columns + width - 1) / width) { panel in
-        var part = matrix
-        part.base += panel * width * matrix.columnStride
-        let count = min(width, columns - panel * width)
-        let packed = target.base + panel * width * depth
-        products.pack(part, depth, count, packed)
-        if let sums = target.sums { products.measure(packed, depth, count, sums + panel * width, packedColumns) }
+      squares.withUnsafeMutableBufferPointer { squares in
+        let target = Target(base: base, sums: sums.baseAddress, squares: squares.baseAddress)
+        pool.run(count: panels) { panel in
+          var part = matrix
+          part.base += panel * width * matrix.columnStride
+          let count = min(width, columns - panel * width)
+          let packed = target.base + panel * width * depth
+          products.pack(part, depth, count, packed)
+          if measures, let sums = target.sums, let squares = target.squares {
+            products.measure(packed, depth, count, sums + panel * width, packedColumns, squares + panel * depth)
+          }
+        }
       }
     }
-    pairs = measures ? Pairs(sums, depth: depth, partDepth: partDepth, columns: columns, panelColumns: width) : nil
+    pairs =
+      measures
+      ? Pairs(sums, squares, depth: depth, partDepth: partDepth, columns: columns, panelColumns: width) : nil
   }
 
   deinit { base.deallocate() }
@@ -71,19 +79,25 @@ package final class PackedMatrix: @unchecked Sendable {
   private struct Target: @unchecked Sendable {
     let base: UnsafeMutablePointer<Float>
     let sums: UnsafeMutablePointer<StepSums>?
+    let squares: UnsafeMutablePointer<Float>?
   }
 }
 
 /// The memory of ``PairedColumns``.
 private final class Pairs: @unchecked Sendable {
   private let sums: UnsafeMutablePointer<Float>
+  private let steps: UnsafeMutablePointer<Float>
   private let isEven: UnsafeMutablePointer<Bool>
   private let exponent: Int
 
-  var columns: PairedColumns { PairedColumns(sums: sums, isEven: isEven, exponent: exponent) }
+  var columns: PairedColumns { PairedColumns(sums: sums, steps: steps, isEven: isEven, exponent: exponent) }
 
-  /// - Parameter sums: Of each packed column, for each part of the depth; nil if no panel is of one size.
-  init?(_ sums: [StepSums], depth: Int, partDepth: Int, columns: Int, panelColumns: Int) {
+  /// Nil if no panel is of one size.
+  ///
+  /// - Parameters:
+  ///   - sums: Of each packed column, for each part of the depth.
+  ///   - squares: The sum of squares of each step of each panel.
+  init?(_ sums: [StepSums], _ squares: [Float], depth: Int, partDepth: Int, columns: Int, panelColumns: Int) {
     let parts = (depth + partDepth - 1) / partDepth
     guard parts > 0, sums.count % parts == 0 else { return nil }
     let packedColumns = sums.count / parts
@@ -109,10 +123,21 @@ private final class Pairs: @unchecked Sendable {
     let memory = UnsafeMutableRawPointer.allocate(byteCount: 4 * sums.count, alignment: 64)
     self.sums = memory.bindMemory(to: Float.self, capacity: sums.count)
     self.sums.initialize(from: sums.map(\.pairs), count: sums.count)
+    steps = .allocate(capacity: depth)
+    for part in 0..<parts {
+      let range = part * partDepth..<min((part + 1) * partDepth, depth)
+      var total = [Float](repeating: 0, count: range.count)
+      for panel in 0..<panels where even[part * panels + panel] {
+        for step in range { total[step - range.lowerBound] += squares[panel * depth + step] }
+      }
+      let mean = total.reduce(0, +) / Float(range.count)
+      for step in range { (steps + step).initialize(to: (total[step - range.lowerBound] / mean).squareRoot()) }
+    }
   }
 
   deinit {
     sums.deallocate()
+    steps.deallocate()
     isEven.deallocate()
   }
 }

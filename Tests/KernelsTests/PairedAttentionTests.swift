@@ -123,6 +123,64 @@ struct PairedAttentionTests {
     try Self.expectColumnsAccurate(run, inputs)
   }
 
+  /// How scores and values may be spread.
+  enum Kind: CaseIterable {
+    case random, uniform, single, firstKeyOfSmallValues, firstKey, masksOfFours, keysWithMean, neighboursAlike
+    case valuesWithMean, sparseValues
+  }
+
+  /// At most twice as far from 64 bits as the same without pairs, in the mean of all outputs, or off by less than a few roundings.
+  @Test(arguments: Kind.allCases, [144, 600]) func errorsAreThoseOfSums(_ kind: Kind, _ keys: Int) throws {
+    let shape = AttentionShape(
+      queryHeads: 1, keyHeads: 1, queryLength: 50, keyLength: keys, headSize: 64, valueSize: 64)
+    var run = Self.run(shape, tileKeys: 192)
+    var inputs = run.inputs
+    for index in inputs.query.indices {
+      let feature = index % 64
+      switch kind {
+      case .uniform, .masksOfFours: inputs.query[index] *= 0.05
+      case .single: inputs.query[index] = 2 * inputs.key[index]
+      case .firstKeyOfSmallValues, .firstKey: inputs.query[index] = 0.3 * inputs.query[index] + 0.7
+      case .neighboursAlike where feature & 1 != 0: inputs.query[index] = inputs.query[index - 1]
+      default: break
+      }
+    }
+    for index in inputs.key.indices {
+      switch kind {
+      case .single: inputs.key[index] *= 1.9
+      case .firstKeyOfSmallValues, .firstKey: if index < 64 { inputs.key[index] = 1.3 }
+      case .keysWithMean: inputs.key[index] = 0.3 * inputs.key[index] + 1.5
+      case .neighboursAlike where index & 1 != 0:
+        inputs.key[index] = 0.1 * inputs.key[index] - inputs.key[index - 1]
+      default: break
+      }
+    }
+    for index in inputs.value.indices {
+      switch kind {
+      case .firstKeyOfSmallValues: if index < 64 { inputs.value[index] *= 0.02 }
+      case .valuesWithMean: inputs.value[index] = 1 + 0.1 * inputs.value[index]
+      case .sparseValues: if index % 7 != 0 { inputs.value[index] = 0 }
+      default: break
+      }
+    }
+    if kind == .masksOfFours {
+      run.modifiers.bias = ScoreTensor(broadcast: [true, true, true, false], shape) { $0 % 4 < 2 ? 0 : -10_000 }
+    }
+    let exact = NaiveAttention<Double>(shape, run.modifiers, inputs).output()
+    func error(_ output: [Float]) -> Double {
+      zip(output, exact).reduce(0) { $0 + (Double($1.0) - $1.1) * (Double($1.0) - $1.1) }.squareRoot()
+    }
+    let size = exact.reduce(0) { $0 + $1 * $1 }.squareRoot()
+    for instructionSet in InstructionSet.allCases where instructionSet.isAvailable {
+      run.pairsSteps = true
+      let paired = error(try run.output(of: inputs, on: instructionSet))
+      run.pairsSteps = false
+      let usual = error(try run.output(of: inputs, on: instructionSet))
+      #expect(
+        paired <= max(2 * usual, 4e-7 * size), "\(instructionSet): \(paired / size), \(usual / size) without pairs")
+    }
+  }
+
   /// A sink far above all scores leaves outputs as small as their weights.
   @Test(arguments: [0, 12, 20] as [Float]) func sinksAboveAllScores(_ sink: Float) throws {
     var run = Self.run(Self.shape())

@@ -45,6 +45,22 @@ import Testing
       return result
     }
 
+    func meanSquareError(_ result: [Float]) -> Double {
+      var total = 0.0
+      for row in 0..<rows {
+        var sums = [Double](repeating: 0, count: columns)
+        for step in 0..<depth {
+          let number = Double(left[row * depth + step])
+          for column in 0..<columns { sums[column] += number * Double(right[step * columns + column]) }
+        }
+        for column in 0..<columns {
+          let error = Double(result[row * columns + column]) - sums[column]
+          total += error * error
+        }
+      }
+      return total / Double(rows * columns)
+    }
+
     /// The largest error of a row, over what the magnitudes of the row and of the columns allow for.
     func relativeError(_ result: [Float], row: Int) -> Double {
       left.withUnsafeBufferPointer { left in
@@ -112,11 +128,58 @@ import Testing
     }
   }
 
-  /// Neighbouring steps that are alike, whose sums of pairs would be larger than any other.
-  @Test func stepsLikeTheirNeighboursAreNotPaired() {
+  /// Steps whose pairs do not make up for each other, two by two, so that their sum would be larger than any other.
+  @Test func stepsThatAddUpInFoursAreNotPaired() {
     var product = Product(24, 144, 384)
-    for index in stride(from: 0, to: product.left.count, by: 2) { product.left[index + 1] = product.left[index] }
+    for index in stride(from: 0, to: product.left.count, by: 4) {
+      product.left[index + 1] = product.left[index]
+      product.left[index + 3] = -product.left[index + 2]
+    }
     for set in Self.sets { #expect(product.result(on: set) == product.result(on: set, isPlain: true)) }
+  }
+
+  /// What activations and weights are like, and numbers of different sizes that meet.
+  enum Kind: CaseIterable {
+    case symmetric, rectified, withMean, likeTheirNeighbours, weightsWithMean
+    case fewLarge, fewLargeThatMeetSmallOnes, halvesOfOppositeSizes, stepsOfOppositeSizes
+  }
+
+  /// At most twice as far from 64 bits as sums in 32 bits are, in the mean of all results.
+  @Test(arguments: Kind.allCases, [384, 768]) func errorsAreThoseOfSums(_ kind: Kind, _ depth: Int) {
+    var product = Product(24, 144, depth)
+    var generator = SplitMix(state: 5)
+    let sizes = (0..<depth).map { _ in exp(generator.normal()) }
+    for index in product.left.indices {
+      let step = index % depth
+      let number = generator.normal()
+      product.left[index] =
+        switch kind {
+        case .symmetric, .weightsWithMean: number
+        case .rectified: max(number, 0)
+        case .withMean: number + 0.7
+        case .likeTheirNeighbours: step & 1 == 0 ? number : product.left[index - 1]
+        case .fewLarge, .fewLargeThatMeetSmallOnes: number * (step % 191 == 77 ? 50 : 1)
+        case .halvesOfOppositeSizes: number * (2 * step < depth ? 0.1 : 1)
+        case .stepsOfOppositeSizes: number * sizes[step]
+        }
+    }
+    for index in product.right.indices {
+      let step = index / product.columns
+      let number = generator.normal()
+      product.right[index] =
+        switch kind {
+        case .weightsWithMean: number + 0.5
+        case .fewLargeThatMeetSmallOnes: number * (step % 191 == 77 ? 0.01 : 1)
+        case .halvesOfOppositeSizes: number * (2 * step < depth ? 1 : 0.1)
+        case .stepsOfOppositeSizes: number / sizes[step]
+        default: number
+        }
+    }
+    for set in Self.sets {
+      let error = product.meanSquareError(product.result(on: set)).squareRoot()
+      let usual = product.meanSquareError(product.result(on: set, isPlain: true)).squareRoot()
+      #expect(error <= 2 * usual, "\(set): \(error) instead of \(usual)")
+    }
   }
 
   @Test func threadsDoNotChangeResults() {

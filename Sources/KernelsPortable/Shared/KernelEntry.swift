@@ -20,7 +20,7 @@ package let kernelTable = KernelTable(
     blockColumns: { MatrixProduct.blockColumns($0) }, packedColumns: { MatrixProduct.packedColumns($0) },
     pack: { MatrixProduct.pack($0, rows: 0..<$1, columns: 0..<$2, into: $3) },
     partDepth: { MatrixProduct.partDepth($0) },
-    measure: { StepSums.measure($0, depth: $1, columns: $2, into: $3, stride: $4) },
+    measure: { StepSums.measure($0, depth: $1, columns: $2, into: $3, stride: $4, steps: $5) },
     scratchBytes: { MatrixProduct.scratchBytes($0, $1) },
     multiply: { MatrixProduct.multiply($0, $1, scratch: $2) }),
   rows: RowKernels(

@@ -226,7 +226,7 @@ extension QueryTile {
       scores: scratch.scores, count: tile.count, unit: scoreUnit, highest: isModified(tile) ? nil : scratch.highest,
       state(Row.self, of: tile))
     let output = scratch.output + rows &* scratch.outputRows
-    if hasPairedValues(tile, loaded: count) {
+    if hasPairedValues(Row.self, tile, loaded: count) {
       Products<Row, FloatTerms>.pairedValues(
         scratch.pairs, count: tile.count, valueSize: problem.valueSize, weights: scratch.scores,
         rescale: scratch.rescale, output: output)
@@ -241,7 +241,7 @@ extension QueryTile {
     let rows = tile.panel &* 3
     return OnlineSoftmax<Row>.State(
       maximum: scratch.maximum + rows, sum: scratch.sum + rows, rescale: scratch.rescale,
-      exponent: maximumUnit * binaryLogarithmOfE, weightExponent: weightExponent)
+      tileSum: scratch.highest, exponent: maximumUnit * binaryLogarithmOfE, weightExponent: weightExponent)
   }
 
   /// The power of two that the largest weight of a row is.

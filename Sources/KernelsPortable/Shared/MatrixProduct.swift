@@ -68,7 +68,7 @@ enum MatrixProduct {
           let panelCount = (problem.columns &+ panelColumns &- 1) / panelColumns
           block.pairs = BlockPairs(
             strip: PairedStrip(depth: depthStep, scratch: packed), exponent: pairs.exponent,
-            sums: pairs.sums + (part &* packedColumns(problem.columns) &+ column),
+            sums: pairs.sums + (part &* packedColumns(problem.columns) &+ column), steps: pairs.steps + step,
             isEven: UnsafeBufferPointer(
               start: pairs.isEven + (part &* panelCount &+ panel), count: columns / panelColumns))
         }
@@ -138,6 +138,7 @@ enum MatrixProduct {
     let exponent: Int
     /// Of each column of the block.
     let sums: UnsafePointer<Float>
+    let steps: UnsafePointer<Float>
     /// Of each whole panel of the block.
     let isEven: UnsafeBufferPointer<Bool>
   }
@@ -232,7 +233,7 @@ enum MatrixProduct {
     /// Whether some rows may be added up two steps at a time; then the strip has them.
     private func isPaired(_ source: Matrix, _ rows: Int) -> Bool {
       guard let pairs, rows == PairedStrip.rows, pairs.isEven.contains(true) else { return false }
-      return pairs.strip.copy(source, depth: depth, exponent: pairs.exponent)
+      return pairs.strip.copy(source, depth: depth, exponent: pairs.exponent, steps: pairs.steps)
     }
 
     /// What the tiles of a strip ask for: all that comes next of the left matrix, and as much of each panel as is due.

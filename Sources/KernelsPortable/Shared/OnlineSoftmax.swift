@@ -10,6 +10,8 @@ enum OnlineSoftmax<Row: PanelRow> {
     let sum: UnsafeMutablePointer<Lanes>
     /// The factors by which what was accumulated before has to be multiplied: `e^(old maximum − new maximum)`.
     let rescale: UnsafeMutablePointer<Lanes>
+    /// The sums of the tile's weights.
+    let tileSum: UnsafeMutablePointer<Lanes>
     /// What a maximum of 1 is as an exponent of two.
     let exponent: Float
     /// The power of two that the largest weight is.
@@ -116,5 +118,6 @@ enum OnlineSoftmax<Row: PanelRow> {
     running.multiply(by: Row(loading: state.rescale))
     running.add(total)
     running.store(to: state.sum)
+    total.store(to: state.tileSum)
   }
 }

@@ -6,7 +6,7 @@
 /// inner product”, 1968.) A processor that does as many additions as multiplications at a time does most at once if five rows of
 /// eight are summed this way.
 ///
-/// Where a row's numbers have a mean, those sums grow with every pair and digits are lost to them. Not if each second pair is opposed, whose
+/// Where numbers have a mean, those sums grow with every pair and digits are lost to them. Not if each second pair is opposed, whose
 /// sums have the other sign: `x[2j]·y[2j] + x[2j+1]·y[2j+1]` is also `(x[2j] − y[2j+1]) · (y[2j] − x[2j+1])` plus the two products.
 ///
 /// Digits are lost where the numbers of a row and a column are of different sizes.

@@ -33,9 +33,11 @@ struct PairedStrip {
 
   /// Copies rows whose steps are neighbours in memory.
   ///
-  /// - Parameter exponent: The size of the columns.
+  /// - Parameters:
+  ///   - exponent: The size of the columns.
+  ///   - steps: The size of each step of them.
   /// - Returns: Whether all rows allow for it.
-  func copy(_ left: Matrix, depth: Int, exponent: Int) -> Bool {
+  func copy(_ left: Matrix, depth: Int, exponent: Int, steps: UnsafePointer<Float>) -> Bool {
     for row in 0..<Self.rows {
       let source = left.base + row &* left.rowStride
       let target = copies + row &* stride
@@ -43,7 +45,7 @@ struct PairedStrip {
       factors[row] = 1
       var factor: Float = 1
       if RowBlock<ThreeVectors>.isPaired(row) {
-        let sums = StepSums(source, depth: depth)
+        let sums = StepSums(source, depth: depth, steps: steps)
         guard let own = sums.exponent(count: depth) else { return false }
         factor = Self.power(exponent &- own)
         factors[row] = Self.power(own &- exponent)
@@ -71,12 +73,12 @@ struct PairedStrip {
 }
 
 extension StepSums {
-  /// The sums of neighbouring numbers.
+  /// The sums of a row's numbers, whose magnitudes count as much as the columns' step is large.
   @inline(__always)
-  fileprivate init(_ source: UnsafePointer<Float>, depth: Int) {
+  fileprivate init(_ source: UnsafePointer<Float>, depth: Int, steps: UnsafePointer<Float>) {
     var pairs = Lanes(repeating: 0)
     var (squares, magnitudes) = (pairs, pairs)
-    var (otherPairs, otherSquares) = (pairs, pairs)
+    var (otherPairs, otherSquares, otherMagnitudes) = (pairs, pairs, pairs)
     var step = 0
     while step &+ 2 &* Lanes.scalarCount <= depth {
       let address = UnsafeRawPointer(source + step)
@@ -86,26 +88,44 @@ extension StepSums {
       otherPairs = multiplyAdd(second, neighboursSwapped(second), otherPairs)
       squares = multiplyAdd(first, first, squares)
       otherSquares = multiplyAdd(second, second, otherSquares)
-      magnitudes += absolute(first) + absolute(second)
+      let sizes = UnsafeRawPointer(steps + step)
+      magnitudes = multiplyAdd(absolute(first), sizes.loadUnaligned(as: Lanes.self), magnitudes)
+      otherMagnitudes = multiplyAdd(
+        absolute(second), (sizes + MemoryLayout<Lanes>.size).loadUnaligned(as: Lanes.self), otherMagnitudes)
       step &+= 2 &* Lanes.scalarCount
     }
     while step < depth {
-      let numbers = load(source + step, Swift.min(Lanes.scalarCount, depth &- step))
+      let count = Swift.min(Lanes.scalarCount, depth &- step)
+      let numbers = load(source + step, count)
       pairs = multiplyAdd(numbers, neighboursSwapped(numbers), pairs)
       squares = multiplyAdd(numbers, numbers, squares)
-      magnitudes += absolute(numbers)
+      magnitudes = multiplyAdd(absolute(numbers), load(steps + step, count), magnitudes)
       step &+= Lanes.scalarCount
     }
     // Every pair was added twice.
+    var halves = Lanes(repeating: 0.5)
+    for lane in 0..<Lanes.scalarCount where lane & 2 != 0 { halves[lane] = -0.5 }
     self.init(
-      pairs: (pairs + otherPairs).sum() / 2, squares: (squares + otherSquares).sum(), magnitudes: magnitudes.sum())
+      pairs: ((pairs + otherPairs) * halves).sum(), squares: (squares + otherSquares).sum(),
+      magnitudes: (magnitudes + otherMagnitudes).sum())
   }
 
-  /// Writes the sums of each column of one panel, for each part of the depth: those of a part are `stride` from those of the one before.
+  /// Writes the sums of each column of one panel, for each part of the depth: those of a part are `stride` from those of the one before;
+  /// and the sum of squares of each step.
   static func measure(
-    _ panel: UnsafePointer<Float>, depth: Int, columns: Int, into sums: UnsafeMutablePointer<StepSums>, stride: Int
+    _ panel: UnsafePointer<Float>, depth: Int, columns: Int, into sums: UnsafeMutablePointer<StepSums>, stride: Int,
+    steps: UnsafeMutablePointer<Float>
   ) {
     let packed = MatrixProduct.packedColumns(columns)
+    for step in 0..<depth {
+      var squares = Lanes(repeating: 0)
+      for vector in 0..<packed / Lanes.scalarCount {
+        let numbers = UnsafeRawPointer(panel + step &* packed + vector &* Lanes.scalarCount)
+          .loadUnaligned(as: Lanes.self)
+        squares = multiplyAdd(numbers, numbers, squares)
+      }
+      steps[step] = squares.sum()
+    }
     let partDepth = MatrixProduct.partDepth(depth)
     var column = 0
     while column < packed {
@@ -128,6 +148,7 @@ extension StepSums {
     var pairs = Lanes(repeating: 0)
     var (squares, magnitudes) = (pairs, pairs)
     var step = 0
+    var sign = Lanes(repeating: 1)
     while step < depth {
       // Short sums lose less.
       var some = Lanes(repeating: 0)
@@ -138,7 +159,8 @@ extension StepSums {
         let second =
           isLast
           ? Lanes(repeating: 0) : UnsafeRawPointer(numbers + (step &+ 1) &* stride).loadUnaligned(as: Lanes.self)
-        if !isLast { some = multiplyAdd(first, second, some) }
+        some = multiplyAdd(first * sign, second, some)
+        sign = -sign
         squares = multiplyAdd(first, first, multiplyAdd(second, second, squares))
         magnitudes += absolute(first) + absolute(second)
         step &+= 2

@@ -2,10 +2,11 @@ import KernelInterface
 
 /// What products with paired steps (``StepPair``) take besides queries, keys, values and weights.
 struct PairedTile {
-  /// Per query row: minus the sum of the products of neighbouring features, and the square of the length.
+  /// Per query row: minus the sum of the products of neighbouring features, each second of which is taken away, and the square of the
+  /// length.
   let querySums: UnsafeMutablePointer<Lanes>
   let querySquares: UnsafeMutablePointer<Lanes>
-  /// Per key of a tile: minus the sum of the products of neighbouring features.
+  /// Per key of a tile: minus the same sum.
   let keySums: UnsafeMutablePointer<Float>
   /// Those of the last keys, as many as a register tile has, the last repeated.
   let lastKeySums: UnsafeMutablePointer<Float>
@@ -32,8 +33,9 @@ struct PairedTile {
 
   /// What is known of an item.
   struct Facts {
-    /// The weights' power of two: that of the values.
+    /// The power of two that the largest weight of a row is, and its square.
     var weightExponent: Float = 0
+    var weightSquare: Float = 1
     var knowsExponent = false
     /// The square of the length of the tile's longest key; not finite where keys cannot be paired.
     var keySquare: Float = .infinity
@@ -77,14 +79,19 @@ struct PairedTile {
 /// When steps are paired, and what for.
 ///
 /// Both products would lose digits to numbers of different sizes. Scores are powers: what counts is the size of their error, which is
-/// that of the squared lengths of query and key. Of a mean of values it is the error in comparison to the values of its own column, so
-/// that all columns must be about as large as the largest weight, for which weights get a power of two as a factor.
+/// that of the squared lengths of query and key. Of a mean of values it is the error in comparison to the mean: weights get a power of two
+/// as a factor, columns must be alike in size, and neither may the values of a key be far smaller than others, to which a row's weights may
+/// all go, nor the weights of a row.
 extension QueryTile {
   /// The squares of lengths that queries and keys may have together, in exponents of two: they are off by some 4e-6 then.
   private var longest: Float { 64 }
-  /// How many times as small as the values' power of two a column's largest may be, and how many times as large.
+  /// The largest weight is this power of two above the root of the values' mean square: single weights are larger than the others,
+  /// values are not.
+  private var weightsAboveValues: Int { 3 }
+  /// In comparison to that mean square, the least and the largest one of a column, and the least one of a key.
   private var smallestColumn: Float { 1 / 8 }
-  private var largestColumn: Float { 4 }
+  private var largestColumn: Float { 16 }
+  private var smallestKey: Float { 1 / 16 }
 
   /// Measures a panel's queries.
   func pairQueries(ofPanel panel: Int) {
@@ -93,10 +100,12 @@ extension QueryTile {
       var query = scratch.query + (panel &* 3 &* problem.headSize &+ vector)
       var products = Lanes(repeating: 0)
       var squares = Lanes(repeating: 0)
+      var sign = Lanes(repeating: 1)
       for _ in 0..<problem.headSize / 2 {
         let (first, second) = (query[0], query[vectors])
-        products = multiplyAdd(first, second, products)
+        products = multiplyAdd(first * sign, second, products)
         squares = multiplyAdd(first, first, multiplyAdd(second, second, squares))
+        sign = -sign
         query += 2 &* vectors
       }
       scratch.pairs.querySums[panel &* 3 &+ vector] = -products
@@ -113,13 +122,21 @@ extension QueryTile {
     facts.keySquare = keys.columnStride == 1 ? pair(keys, count: count) : .infinity
     facts.hasEvenValues = false
     if values.columnStride == 1, problem.sinks == nil {
-      let (least, largest) = lay(values, count: count)
-      if !facts.knowsExponent, largest.isNormal, abs(largest.exponent) < 32 {
-        facts.weightExponent = Float(largest.exponent)
+      let columns = lay(values, count: count)
+      let mean = columns.total / Float(count &* problem.valueSize)
+      // Neither zeros nor what is not a number.
+      let isUsual = mean > 0x1p-60 && mean < 0x1p60
+      if !facts.knowsExponent, isUsual {
+        let exponent = ((Int(mean.exponent) + 1) >> 1) + weightsAboveValues
+        facts.weightExponent = Float(exponent)
+        facts.weightSquare = scale(Lanes(repeating: 1), byTwoTo: Lanes(repeating: Float(2 * exponent)))[0]
         facts.knowsExponent = true
       }
-      let unit = scale(Lanes(repeating: 1), byTwoTo: Lanes(repeating: facts.weightExponent))[0]
-      facts.hasEvenValues = least >= unit * smallestColumn && largest <= unit * largestColumn
+      let square = facts.weightSquare / Float(1 << (2 * weightsAboveValues))
+      facts.hasEvenValues =
+        isUsual && columns.isOpposed && columns.least >= square * smallestColumn * Float(count)
+        && columns.largest <= square * largestColumn * Float(count)
+        && leastSquare(values, count: count) >= square * smallestKey * Float(problem.valueSize)
     }
     scratch.pairs.facts.pointee = facts
   }
@@ -128,6 +145,9 @@ extension QueryTile {
   private func pair(_ keys: Matrix, count: Int) -> Float {
     let lanes = Lanes.scalarCount
     var longest = Lanes(repeating: 0)
+    // Every product is there twice.
+    var halves = Lanes(repeating: -0.5)
+    for lane in 0..<lanes where lane & 2 != 0 { halves[lane] = 0.5 }
     withAlignedLanes(2 &* lanes) { sums in
       let unit = PairedTile.columns
       var first = 0
@@ -141,12 +161,10 @@ extension QueryTile {
             products = multiplyAdd(numbers, neighboursSwapped(numbers), products)
             squares = multiplyAdd(numbers, numbers, squares)
           }
-          sums[index] = products
+          sums[index] = products * halves
           sums[lanes &+ index] = squares
         }
-        // Every product is there twice.
-        let halves = sumsOfRows(sums) * Lanes(repeating: -0.5)
-        UnsafeMutableRawPointer(scratch.pairs.keySums + first).storeBytes(of: halves, as: Lanes.self)
+        UnsafeMutableRawPointer(scratch.pairs.keySums + first).storeBytes(of: sumsOfRows(sums), as: Lanes.self)
         let squares = sumsOfRows(sums + lanes)
         longest = longest.replacing(with: squares, where: (squares .> longest) .| (squares .!= squares))
         first &+= lanes
@@ -155,18 +173,53 @@ extension QueryTile {
     return largest(longest)
   }
 
-  /// Returns the largest magnitudes of the columns: the least and the largest of them.
-  private func lay(_ values: Matrix, count: Int) -> (least: Float, largest: Float) {
+  /// Returns the least sum of squares of a key's values.
+  private func leastSquare(_ values: Matrix, count: Int) -> Float {
+    let lanes = Lanes.scalarCount
+    var least = Lanes(repeating: .infinity)
+    withAlignedLanes(lanes) { sums in
+      var first = 0
+      while first < count {
+        for index in 0..<lanes {
+          let row = UnsafeRawPointer(values.base + min(first &+ index, count &- 1) &* values.rowStride)
+          var squares = Lanes(repeating: 0)
+          for vector in 0..<problem.valueSize / lanes {
+            let numbers = StoredFloat.lanes(at: row + vector &* StoredFloat.vectorBytes)
+            squares = multiplyAdd(numbers, numbers, squares)
+          }
+          sums[index] = squares
+        }
+        let squares = sumsOfRows(sums)
+        least.replace(with: squares, where: squares .< least)
+        first &+= lanes
+      }
+    }
+    return least.min()
+  }
+
+  /// The sums of squares of the columns.
+  private struct ColumnSquares {
+    var least: Float
+    var largest: Float
+    var total: Float
+    /// Whether the products of neighbouring keys make up for each other.
+    var isOpposed: Bool
+  }
+
+  private func lay(_ values: Matrix, count: Int) -> ColumnSquares {
     let lanes = Lanes.scalarCount
     let unit = PairedTile.columns
-    var least = WordLanes(repeating: .max)
-    var largest = WordLanes(repeating: 0)
+    var least = Lanes(repeating: .infinity)
+    var (largest, total) = (Lanes(repeating: 0), Lanes(repeating: 0))
+    // Four times what they come to among random numbers.
+    let mostlyLess = Lanes(repeating: 8 / Float(count))
+    var isOpposed = true
     for vector in 0..<problem.valueSize / lanes {
       let (block, column) = (vector &* lanes).quotientAndRemainder(dividingBy: unit)
       var source = UnsafeRawPointer(values.base + vector &* lanes)
       var target = UnsafeMutableRawPointer(scratch.pairs.values + (block &* scratch.pairs.valueStride &+ column))
       var products = Lanes(repeating: 0)
-      var peaks = WordLanes(repeating: 0)
+      var squares = Lanes(repeating: 0)
       var key = 0
       var sign: Float = -1
       while key < (count &+ 3) / 4 &* 4 {
@@ -178,23 +231,18 @@ extension QueryTile {
         target.storeBytes(of: second, toByteOffset: 4 &* unit, as: Lanes.self)
         products = multiplyAdd(first * Lanes(repeating: sign), second, products)
         sign = -sign
-        raise(&peaks, to: UnsafeRawPointer(target))
-        raise(&peaks, to: UnsafeRawPointer(target) + 4 &* unit)
+        squares = multiplyAdd(first, first, multiplyAdd(second, second, squares))
         target += 8 &* unit
         key &+= 2
       }
       UnsafeMutableRawPointer(scratch.pairs.valueSums + vector &* lanes).storeBytes(of: products, as: Lanes.self)
-      least.replace(with: peaks, where: peaks .< least)
-      largest.replace(with: peaks, where: peaks .> largest)
+      least.replace(with: squares, where: squares .< least)
+      largest.replace(with: squares, where: squares .> largest)
+      total += squares
+      let shares = products / squares
+      isOpposed = isOpposed && all(shares * shares .<= mostlyLess)
     }
-    return (Float(bitPattern: least.min()), Float(bitPattern: largest.max()))
-  }
-
-  /// Magnitudes are compared as bits, by which NaN is above all.
-  @inline(__always)
-  private func raise(_ peaks: inout WordLanes, to numbers: UnsafeRawPointer) {
-    let magnitudes = numbers.loadUnaligned(as: WordLanes.self) & WordLanes(repeating: 0x7fff_ffff)
-    peaks.replace(with: magnitudes, where: magnitudes .> peaks)
+    return ColumnSquares(least: least.min(), largest: largest.max(), total: total.sum(), isOpposed: isOpposed)
   }
 
   private func largest(_ lanes: Lanes) -> Float {
@@ -217,9 +265,22 @@ extension QueryTile {
     return largest(peaks) + scratch.pairs.facts.pointee.keySquare <= longest / unit.natural
   }
 
-  /// Whether the values of a tile can be summed by pairs of keys.
-  func hasPairedValues(_ tile: PanelTile, loaded count: Int) -> Bool {
-    pairsSteps && scratch.pairs.facts.pointee.hasEvenValues && tile.firstKey == tile.loadedFrom
-      && tile.count == count
+  /// Whether the values of a tile can be summed by pairs of keys; then the weights have their sums.
+  ///
+  /// Only where in every row the tile's weights are, together, no less than half of the largest, which another tile may have, and pairs
+  /// make up for each other.
+  func hasPairedValues<Row: PanelRow>(_: Row.Type, _ tile: PanelTile, loaded count: Int) -> Bool {
+    guard pairsSteps, scratch.pairs.facts.pointee.hasEvenValues, tile.firstKey == tile.loadedFrom, tile.count == count
+    else { return false }
+    let square = Lanes(repeating: scratch.pairs.facts.pointee.weightSquare)
+    for vector in 0..<Row.vectors {
+      let sum = scratch.highest[vector]
+      guard all(sum * sum .>= square * 0.25) else { return false }
+    }
+    Products<Row, FloatTerms>.sumPairs(of: scratch.scores, count: tile.count, into: scratch.pairs.weightSums)
+    for vector in 0..<Row.vectors {
+      guard all(absolute(scratch.pairs.weightSums[vector]) .<= square * 4) else { return false }
+    }
+    return true
   }
 }

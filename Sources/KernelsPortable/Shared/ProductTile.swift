@@ -35,9 +35,9 @@ enum ProductTile<Row: PanelRow> {
     }
   }
 
-  /// Computes a whole tile of rows that ``PairedStrip`` has copied, two steps at a time.
+  /// Computes a whole tile of rows that ``PairedStrip`` has copied, two steps at a time, each second pair opposed.
   ///
-  /// - Parameter pairSums: Of each column, the sum of the products of its pairs.
+  /// - Parameter pairSums: Of each column, the sum of the products of its pairs, of which each second is taken away.
   @inline(never)
   static func multiply(
     _ strip: PairedStrip, depth: Int, panel: UnsafePointer<Float>, pairSums: UnsafePointer<Float>,
@@ -50,20 +50,24 @@ enum ProductTile<Row: PanelRow> {
     var row = UnsafeRawPointer(panel).assumingMemoryBound(to: Lanes.self)
     var sums = RowBlock<Row>(
       startingAt: strip.starts, less: Row(loading: UnsafeRawPointer(pairSums).assumingMemoryBound(to: Lanes.self)))
-    let end = row + (depth & ~1) &* Row.vectors
+    let end = row + (depth & ~3) &* Row.vectors
     var offset = 0
     var ahead = ahead
     while row < end {
       ahead.bring()
       let stop = min(row + Ahead.steps &* Row.vectors, end)
       repeat {
-        sums.addPairs(
-          NeighbouringSteps(sources, at: offset), times: Row(loading: row), Row(loading: row + Row.vectors))
+        sums.addFour(sources, at: offset, times: row)
         let near = UnsafeRawPointer(row + 8 &* Row.vectors)
-        for vector in 0..<(2 &* Row.vectors) { prefetchNear(near + vector &* MemoryLayout<Lanes>.size) }
-        offset &+= 2
-        row += 2 &* Row.vectors
+        for vector in 0..<(4 &* Row.vectors) { prefetchNear(near + vector &* MemoryLayout<Lanes>.size) }
+        offset &+= 4
+        row += 4 &* Row.vectors
       } while row < stop
+    }
+    if depth & 2 != 0 {
+      sums.addPairs(NeighbouringSteps(sources, at: offset), times: Row(loading: row), Row(loading: row + Row.vectors))
+      offset &+= 2
+      row += 2 &* Row.vectors
     }
     if depth & 1 != 0 { sums.add(FloatTerms.self, sources, at: offset, times: Row(loading: row)) }
     sums.multiply(byEach: strip.factors)

@@ -29,7 +29,8 @@ enum Products<Row: PanelRow, Terms: ProductTerms> {
     }
   }
 
-  /// The same by pairs of features (``StepPair``), given minus the sums of the products of each key's and each query's own pairs.
+  /// The same by pairs of features (``StepPair``), given minus the sums of the products of each key's and each query's own pairs, of
+  /// which each second is taken away; features are whole fours.
   static func pairedScores(
     _ keys: Matrix, keySums: UnsafePointer<Float>, lastKeySums: UnsafeMutablePointer<Float>, count: Int, headSize: Int,
     query: UnsafePointer<Lanes>, querySums: UnsafePointer<Lanes>, scores: UnsafeMutablePointer<Lanes>,
@@ -69,15 +70,12 @@ enum Products<Row: PanelRow, Terms: ProductTerms> {
     }
   }
 
-  /// The same by pairs of keys (``StepPair``), each second of which is opposed; writes zeros as the weights of keys past the last, up to
-  /// whole fours.
+  /// The same by pairs of keys (``StepPair``), given the sums of the products of the weights' own pairs.
   static func pairedValues(
-    _ tile: PairedTile, count: Int, valueSize: Int, weights: UnsafeMutablePointer<Lanes>,
+    _ tile: PairedTile, count: Int, valueSize: Int, weights: UnsafePointer<Lanes>,
     rescale: UnsafePointer<Lanes>, output: UnsafeMutablePointer<Lanes>
   ) {
     let fours = (count &+ 3) / 4 &* 4
-    for key in count..<fours { Row(repeating: 0).store(to: weights + key &* Row.vectors) }
-    sumPairs(of: weights, count: fours, into: tile.weightSums)
     let unit = PairedTile.columns
     for block in 0..<valueSize / unit {
       addPairedValues(
@@ -143,10 +141,9 @@ enum Products<Row: PanelRow, Terms: ProductTerms> {
       let end = query + headSize &* Row.vectors
       var offset = start
       while row < end {
-        sums.addPairs(
-          NeighbouringSteps(sources, at: offset), times: Row(loading: row), Row(loading: row + Row.vectors))
-        offset &+= 2
-        row += 2 &* Row.vectors
+        sums.addFour(sources, at: offset, times: row)
+        offset &+= 4
+        row += 4 &* Row.vectors
       }
       sums.raise(&largest)
       sums.store(to: target)
@@ -157,20 +154,31 @@ enum Products<Row: PanelRow, Terms: ProductTerms> {
     largest.store(to: highest)
   }
 
-  /// Sums of the products of neighbouring rows, of which each second counts and each other is taken away.
+  /// Sums of the products of neighbouring weights, of which each second counts and each other is taken away; writes zeros as the weights
+  /// of keys past the last, up to whole fours.
+  ///
+  /// Where weights are alike the sum stays small, and loses nothing, only if they are taken away one by one.
   @inline(never)
-  private static func sumPairs(of weights: UnsafePointer<Lanes>, count: Int, into sums: UnsafeMutablePointer<Lanes>) {
-    for vector in 0..<Row.vectors {
-      var (paired, opposed) = (Lanes(repeating: 0), Lanes(repeating: 0))
-      var row = weights + vector
-      let end = weights + count &* Row.vectors
-      while row < end {
-        paired = multiplyAdd(row[0], row[Row.vectors], paired)
-        opposed = multiplyAdd(row[2 &* Row.vectors], row[3 &* Row.vectors], opposed)
-        row += 4 &* Row.vectors
-      }
-      sums[vector] = opposed - paired
+  static func sumPairs(of weights: UnsafeMutablePointer<Lanes>, count: Int, into sums: UnsafeMutablePointer<Lanes>) {
+    let fours = (count &+ 3) / 4 &* 4
+    for key in count..<fours { Row(repeating: 0).store(to: weights + key &* Row.vectors) }
+    var total = Row(repeating: 0)
+    var row = UnsafePointer(weights)
+    let end = row + fours &* Row.vectors
+    while row < end {
+      total.subtract(product(row))
+      total.add(product(row + 2 &* Row.vectors))
+      row += 4 &* Row.vectors
     }
+    total.store(to: sums)
+  }
+
+  /// Of two neighbouring rows.
+  @inline(__always)
+  private static func product(_ row: UnsafePointer<Lanes>) -> Row {
+    var product = Row(loading: row)
+    product.multiply(by: Row(loading: row + Row.vectors))
+    return product
   }
 
   @inline(never)

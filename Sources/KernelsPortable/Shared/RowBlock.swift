@@ -30,6 +30,17 @@ protocol AccumulatorRows {
   func raise(_ row: inout Row)
 }
 
+extension AccumulatorRows {
+  /// Adds four steps whose numbers in `sources` are neighbours: a pair, and an opposed one.
+  @inline(__always)
+  mutating func addFour(_ sources: Sources, at offset: Int, times row: UnsafePointer<Lanes>) {
+    addPairs(NeighbouringSteps(sources, at: offset), times: Row(loading: row), Row(loading: row + Row.vectors))
+    addOpposedPairs(
+      NeighbouringSteps(sources, at: offset &+ 2), times: Row(loading: row + 2 &* Row.vectors),
+      Row(loading: row + 3 &* Row.vectors))
+  }
+}
+
 /// Where the scalars of each row of a register tile are read from.
 protocol RowSources {
   /// Reads rows `first…` of `base`; rows past `last` repeat it, so that every address is one of the matrix.

@@ -17,7 +17,7 @@ struct TileScratch {
   let scores: UnsafeMutablePointer<Lanes>
   /// What a bias or a mask holds for those scores.
   let modifier: UnsafeMutablePointer<Lanes>
-  /// The largest scores of one key tile.
+  /// The largest scores of one key tile, then the sums of its weights.
   let highest: UnsafeMutablePointer<Lanes>
   /// The panel's factor for what was accumulated before this tile.
   let rescale: UnsafeMutablePointer<Lanes>
