@@ -10,7 +10,13 @@ package struct SiblingFiles {
   package init(folder: String) { self.folder = folder.isEmpty ? "." : folder }
 
   /// - Parameter modelPath: the model's path; its folder is that of the files.
-  package init(of modelPath: String) { self.init(folder: (modelPath as NSString).deletingLastPathComponent) }
+  package init(of modelPath: String) { self.init(folder: Self.folder(of: modelPath)) }
+
+  /// What stands before the last `/` of a path; empty where there is none.
+  package static func folder(of path: String) -> String {
+    guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "" }
+    return slash == path.startIndex ? "/" : String(path[..<slash])
+  }
 
   /// The bytes of the file called `name`.
   package mutating func storage(_ name: String) throws -> TensorStorage {
@@ -53,7 +59,7 @@ package struct SiblingFiles {
       let copy = "\(folder)/\(name)"
       do {
         try FileManager.default.createDirectory(
-          atPath: (copy as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+          atPath: Self.folder(of: copy), withIntermediateDirectories: true)
         try output.add(copy) { try FileManager.default.copyItem(atPath: original, toPath: $0) }
       } catch let error as ModelError {
         throw error

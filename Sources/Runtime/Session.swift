@@ -63,7 +63,7 @@ public final class Session {
   /// The same, telling `observer` of every node that has run.
   package func run(_ inputs: [String: Tensor], observer: (any ExecutionObserver)?) throws -> Result {
     let ordered = try order(inputs)
-    let limit = options.memoryLimit ?? Self.machineMemory
+    let limit = options.memoryLimit ?? AllocationLimit.machineMemory
     let (outputs, statistics) = try AllocationLimit.$byteCount.withValue(limit) {
       try plans.run(ordered, memoryLimit: limit, observer: observer)
     }
@@ -86,8 +86,6 @@ public final class Session {
 
   /// How many matrices of weights were packed.
   var packedCount: Int { weights.count }
-
-  private static let machineMemory = Int(clamping: ProcessInfo.processInfo.physicalMemory)
 
   private func order(_ inputs: [String: Tensor]) throws -> [Tensor?] {
     var unused = inputs

@@ -31,6 +31,7 @@ extension Tensor {
     }
     var generator = SplitMix64(seed: seed)
     let count = try Tensor.elementCount(of: shape, element: .float64)
+    try AllocationLimit.check(count * MemoryLayout<Double>.stride)
     try self.init(doubles: (0..<count).map { _ in generator.nextNormal() * scale }, element: element, shape: shape)
   }
 }

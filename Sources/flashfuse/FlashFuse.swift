@@ -23,12 +23,25 @@ struct FlashFuse: ParsableCommand {
   static func main() {
     // A reader that stops early, as `head` does, is no error of ours to report.
     signal(SIGPIPE, SIG_DFL)
+    StandardStreams.open()
     startLogging()
     do {
+      try requireText(CommandLine.unsafeArgv, count: Int(CommandLine.argc))
       var command = try parseAsRoot()
       try command.run()
+      try StandardStreams.finish()
     } catch {
       exit(with: error)
+    }
+  }
+
+  /// Throws where an argument is not UTF-8: what is not could only be read as another path.
+  private static func requireText(
+    _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>, count: Int
+  ) throws {
+    for index in 0..<count {
+      guard let argument = arguments[index], String(validatingCString: argument) == nil else { continue }
+      throw ValidationError("'\(String(cString: argument))' is not UTF-8")
     }
   }
 
@@ -74,8 +87,8 @@ struct FlashFuse: ParsableCommand {
   }
 
   private static func fail(_ message: String, code: ExitCode) -> Never {
-    let line = message.split(whereSeparator: \.isNewline).joined(separator: " ")
-    FileHandle.standardError.write(Data("error: \(line.printable)\n".utf8))
+    let line = message.split(whereSeparator: \.isNewline).joined(separator: " ").printable
+    StandardStreams.report("error: \(line.shortened)\n")
     Foundation.exit(code.rawValue)
   }
 }

@@ -41,6 +41,9 @@ import Testing
     Case(.openVINO, "to-layer=\"4\"", "to-layer=\"9\"", "does not exist"),
     Case(.openVINO, "id=\"3\"", "id=\"2\"", "same id"),
     Case(.openVINO, "type=\"Add\"", "type=\"Mystery\"", "Mystery", status: 69, isRun: true),
+    Case(
+      .openVINO, "auto_broadcast=\"numpy\"", "auto_broadcast=\"pdpd\"", "sum: Add (opset1): its attributes or ports",
+      status: 69, isRun: true),
     Case(.openVINO, "\"f32\" shape=\"4\"", "\"u4\" shape=\"4\"", "size is 16, but u4[4] has 2 bytes"),
     Case(
       .openVINO, "\"f32\" shape=\"4\"", "\"u3\" shape=\"4\"", "w: Const (opset1): elements of type u3 are not",

@@ -39,7 +39,7 @@ struct CommandRun {
   /// The lines of standard output.
   var lines: [Substring] { output.split(separator: "\n", omittingEmptySubsequences: false) }
 
-  private static func executable() throws -> URL {
+  static func executable() throws -> URL {
     // The tests' own executable lies in the folder of the build, or below it in a bundle.
     var folder = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
     for candidate in [folder, URL(fileURLWithPath: CommandLine.arguments[0])] {

@@ -114,6 +114,61 @@ import Testing
     #expect(run.saysOneError && run.errors.contains("memory limit"))
   }
 
+  @Test func randomInputsThatDoNotFitInMemoryAre69() throws {
+    for size in ["4294967296,1024", "4294967296,1"] {
+      let run = try CommandRun(
+        "run", graph("gpt2.onnx"), "--input", "input_ids=random:\(size)", "--memory-limit", "1G")
+      #expect(run.status == 69)
+      #expect(run.saysOneError && run.errors.contains("memory limit"), "\(run.errors)")
+    }
+    let bench = try CommandRun("bench", "attention", "--query-length", "16777216", "--head-dim", "16777216")
+    #expect(bench.status == 69 && bench.saysOneError, "\(bench.errors)")
+  }
+
+  /// Runs `command` in a shell, whose redirections say where its streams lead: `$0` is the executable, `$1` a model, `$2` a folder.
+  private func shell(_ command: String) throws -> (status: Int32, errors: String) {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/bin/sh")
+    process.arguments = ["-c", command, try CommandRun.executable().path, graph("gpt2.onnx"), folder.path]
+    let errors = Pipe()
+    process.standardOutput = FileHandle.nullDevice
+    process.standardError = errors
+    try process.run()
+    let text = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    process.waitUntilExit()
+    return (process.terminationStatus, text)
+  }
+
+  @Test(
+    .enabled(if: FileManager.default.fileExists(atPath: "/dev/full")),
+    arguments: [
+      #""$0" explain "$1""#, #""$0" explain "$1" --json"#, #""$0" fuse "$1" --json --export-compile-stat 0"#,
+      #""$0" plan --shape 1,2,64,8"#,
+    ])
+  func whatCannotBePrintedIs66(_ command: String) throws {
+    let (status, errors) = try shell(command + " > /dev/full")
+    #expect(status == 66)
+    #expect(errors.hasPrefix("error: standard output: cannot be written"), "\(errors)")
+    #expect(errors.count { $0 == "\n" } == 1)
+  }
+
+  @Test func errorsThatCannotBePrintedKeepTheirCode() throws {
+    #expect(try shell(#""$0" explain "$2/none.onnx" 2> /dev/full"#).status == 66)
+    #expect(try shell(#""$0" explain "$2/none.onnx" 2>&-"#).status == 66)
+    #expect(try shell(#""$0" explain "$1" >&-"#).status == 0)
+  }
+
+  @Test func anArgumentThatIsNotTextIs64() throws {
+    let (status, errors) = try shell(#""$0" explain "$(printf 'a\377.onnx')""#)
+    #expect(status == 64 && errors.contains("is not UTF-8"), "\(errors)")
+  }
+
+  @Test(arguments: [".", "/", ""])
+  func anOutputThatIsAFolderIs66(_ output: String) throws {
+    let run = try CommandRun("fuse", graph("gpt2.onnx"), "-o", output, "--export-compile-stat", "0")
+    #expect(run.status == 66 && run.saysOneError, "\(run.errors)")
+  }
+
   @Test func aComparisonThatFailsIs1() throws {
     let model = graph("gpt2.onnx")
     let failing = try CommandRun("run", model, "--inputs", graph("gpt2.npz"), "--compare", "--tolerance", "0")

@@ -173,6 +173,14 @@ import Testing
     let run = try CommandRun("run", graph("gpt2.onnx"), "--input", "\u{1B}[2J=random")
     #expect(run.status == 64 && run.saysOneError)
     #expect(!run.errors.contains("\u{1B}"))
+    let turned = try CommandRun("run", graph("gpt2.onnx"), "--input", "\u{202E}a\u{2028}b=random")
+    #expect(turned.saysOneError && !turned.errors.contains("\u{202E}") && !turned.errors.contains("\u{2028}"))
+  }
+
+  @Test func longNamesDoNotFillTheTerminal() throws {
+    let run = try CommandRun("explain", String(repeating: "a/", count: 1500))
+    #expect(run.status == 66 && run.saysOneError)
+    #expect(run.errors.count < 1100 && run.errors.contains("…"))
   }
 
   @Test func thePlanReproducesThePublishedFigures() throws {

@@ -124,6 +124,16 @@ struct HostileInputTests {
     expectRefusal(AffineGrid(), try counting(1, 2, 3), try integers([1, 1, 1 << 30, 1 << 20]))
   }
 
+  @Test(arguments: [Int.max, .min, 1 << 60])
+  func `windows wider than any axis`(width: Int) throws {
+    let operand = ValueInfo(.float32, [1, 1, 2, 4])
+    for (left, right) in [(width, nil), (nil, width)] as [(Int?, Int?)] {
+      var attention = FlashAttention()
+      (attention.leftWindow, attention.rightWindow) = (left, right)
+      #expect(throws: ModelError.self) { try attention.infer(Operands([operand, operand, operand])) }
+    }
+  }
+
   @Test(arguments: ["", "ij", "ij->ik", "ij->ii", "i1->i", "ijk", "...i...->i", "ij,jk->ik", "ab->.a"])
   func `equations that don't fit`(equation: String) throws {
     if equation == "ij" { return }

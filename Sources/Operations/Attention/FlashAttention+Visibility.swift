@@ -46,8 +46,9 @@ extension FlashAttention {
 
   /// The size of an axis of `value` as a tensor of one 64-bit integer and no axes.
   package static func size(ofAxis axis: Int, of value: Value, in graph: inout Graph) throws -> Value {
-    if let size = graph.type(of: value).shape.dimensions?[axis].constant {
-      return try graph.addConstant(Tensor(scalar: Int64(size)))
+    if let sizes = graph.type(of: value).shape.dimensions {
+      try require(axis < sizes.count, "attention of an operand of \(sizes.count) axes, of which \(axis + 1) are needed")
+      if let size = sizes[axis].constant { return try graph.addConstant(Tensor(scalar: Int64(size))) }
     }
     let index = try graph.addConstant(Tensor(scalar: Int64(axis)))
     return try graph.insert(Gather(), [graph.insert(ShapeOf(), [value]), index])

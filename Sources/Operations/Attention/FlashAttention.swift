@@ -37,6 +37,8 @@ public struct FlashAttention: GraphOperation {
   /// How many keys before and after its own position a query sees; nil: any number. Positions are aligned as `causal` says, the upper left where it says nothing.
   public var leftWindow: Int?
   public var rightWindow: Int?
+  /// No axis is longer: a window that reaches as far has no end.
+  package static let widestWindow = 1 << 48
   /// 0: off.
   public var softcap = 0.0
   /// The score of a key that `mask` hides. A finite one, as exporters write it, makes a wholly masked row the mean of all values.
@@ -56,6 +58,10 @@ public struct FlashAttention: GraphOperation {
     ])
 
   public func infer(_ inputs: Operands<ValueInfo>) throws -> [ValueInfo] {
+    for window in [leftWindow, rightWindow].compactMap({ $0 }) {
+      try require(
+        window.magnitude <= Self.widestWindow.magnitude, "a window of \(window) positions is wider than any axis")
+    }
     let query = try inputs[0]
     let key = try inputs[1]
     let value = try inputs[2]

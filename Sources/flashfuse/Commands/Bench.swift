@@ -106,7 +106,7 @@ struct BenchModel: ParsableCommand {
   mutating func run() throws {
     let progress = Progress("reading \(model.fileName)")
     let result = try FusedModel(model.model, fuses: !noFuse, pipeline: fusion.pipeline(), progress: progress)
-    let (tensors, _) = try inputs.read(for: result.document)
+    let (tensors, _) = try inputs.read(for: result.document, memoryLimit: nil)
     let session = Session(result.fused, options: options.session)
     let measured = try Measurement(of: session, inputs: tensors, repeats: options.repeat, progress: progress)
     progress.finish()

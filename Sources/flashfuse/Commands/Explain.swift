@@ -19,7 +19,7 @@ struct Explain: ParsableCommand {
     let result = try FusedModel(model.model, pipeline: fusion.pipeline(), progress: progress)
     progress.finish()
     if json {
-      JSONOutput.write(try result.log.json(model: model.fileName, format: result.document.format))
+      try JSONOutput.write(result.log.json(model: model.fileName, format: result.document.format))
       return
     }
     let explanation = Explanation(log: result.log)

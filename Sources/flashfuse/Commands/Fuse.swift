@@ -78,10 +78,11 @@ struct Fuse: ParsableCommand {
     if exportCompileStat ?? .atExit == .atExit { try exportStatistics(result.log) }
     progress.finish()
     if json {
-      JSONOutput.write(try result.log.json(model: model.fileName, format: result.document.format))
+      try JSONOutput.write(result.log.json(model: model.fileName, format: result.document.format))
     } else {
-      print("\(model.fileName): \(Explanation(log: result.log).headline)")
+      print("\(model.fileName.printable): \(Explanation(log: result.log).headline)")
     }
+    try StandardStreams.finish()
     // All is written. To take a large model apart would take as long as a pass over it.
     Self.exit()
   }
@@ -93,8 +94,8 @@ struct Fuse: ParsableCommand {
     guard let expected = endings[format], !expected.contains(ending),
       endings.values.contains(where: { $0.contains(ending) })
     else { return }
-    FileHandle.standardError.write(
-      Data("warning: \(output) is written in the format of \(model.fileName), whatever its name ends in\n".utf8))
+    let warning = "\(output) is written in the format of \(model.fileName), whatever its name ends in"
+    StandardStreams.report("warning: \(warning.printable)\n")
   }
 
   /// Writes `fusion_result.json`; that it can't be written is an error only where it was asked for.
@@ -102,7 +103,7 @@ struct Fuse: ParsableCommand {
     do {
       try FusionResultFile().add(log)
     } catch let error as ModelError where exportCompileStat == nil {
-      FileHandle.standardError.write(Data("warning: \(error.message)\n".utf8))
+      StandardStreams.report("warning: \(error.message.printable)\n")
     }
   }
 }

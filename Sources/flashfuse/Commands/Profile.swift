@@ -40,7 +40,7 @@ struct Profile: ParsableCommand {
     let progress = Progress("reading \(model.fileName)")
     defer { progress.finish() }
     let result = try FusedModel(model.model, pipeline: fusion.pipeline(), progress: progress)
-    let (tensors, random) = try inputs.read(for: result.document)
+    let (tensors, random) = try inputs.read(for: result.document, memoryLimit: options.memoryLimit)
     let regions = AttentionRegions(result.log)
     progress.begin("preparing the run as it is")
     let session = Session(result.document.graph, options: options.session)

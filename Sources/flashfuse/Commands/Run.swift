@@ -51,7 +51,7 @@ struct Run: ParsableCommand {
     let progress = Progress("reading \(model.fileName)")
     defer { progress.finish() }
     let result = try FusedModel(model.model, fuses: !noFuse, pipeline: fusion.pipeline(), progress: progress)
-    let (tensors, random) = try inputs.read(for: result.document)
+    let (tensors, random) = try inputs.read(for: result.document, memoryLimit: options.memoryLimit)
     let main = try ModelRun(
       result.fused, inputs: tensors, options: options.session, isTimed: compare, progress: progress)
     var comparison: RunComparison?

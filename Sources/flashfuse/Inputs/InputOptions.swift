@@ -25,8 +25,16 @@ struct InputOptions: ParsableArguments {
 
   /// The value of every input of the model that something reads, under the input's first name, and which of them are random.
   ///
-  /// Weights that the file does not hold are made up, which standard error is told.
-  func read(for document: Document) throws -> (tensors: [String: Tensor], random: [String]) {
+  /// Weights that the file does not hold are made up, which standard error is told. None may take more than `memoryLimit`.
+  func read(
+    for document: Document, memoryLimit: ByteCount?
+  ) throws -> (tensors: [String: Tensor], random: [String]) {
+    try AllocationLimit.$byteCount.withValue(memoryLimit?.value ?? AllocationLimit.machineMemory) {
+      try read(for: document)
+    }
+  }
+
+  private func read(for document: Document) throws -> (tensors: [String: Tensor], random: [String]) {
     let graph = document.graph
     var tensors: [String: Tensor] = [:]
     var random: [String] = []
@@ -155,8 +163,8 @@ struct InputOptions: ParsableArguments {
     }
     // Every input has a sequence of its own, whatever others there are.
     var generator = SplitMix64(seed: seed &+ UInt64(index) &* 0x9E37_79B9)
-    let count = try Tensor.elementCount(of: sizes, element: type.element)
-    guard count <= 1 << 32 else { throw ValidationError("\(sizes) is too large for a random input") }
+    let count = try Tensor.elementCount(of: sizes, element: .int64)
+    try locating("input '\(port.name)'") { try AllocationLimit.check(count * MemoryLayout<Int>.stride) }
     if type.element.isFloatingPoint {
       let scale = isWeight ? 1 / Double(max(sizes.dropLast().last ?? 1, 1)).squareRoot() : 1
       return try Tensor(randomOf: type.element, shape: sizes, seed: generator.next(), scale: scale)

@@ -2,7 +2,7 @@ import Foundation
 
 /// Figures as JSON on standard output, keys in alphabetical order.
 enum JSONOutput {
-  static func print(_ value: some Encodable) throws { write(try encode(value)) }
+  static func print(_ value: some Encodable) throws { try write(encode(value)) }
 
   static func encode(_ value: some Encodable) throws -> Data {
     let encoder = JSONEncoder()
@@ -13,5 +13,5 @@ enum JSONOutput {
     return try encoder.encode(value) + Data("\n".utf8)
   }
 
-  static func write(_ data: Data) { FileHandle.standardOutput.write(data) }
+  static func write(_ data: Data) throws { try StandardStreams.write(data) }
 }

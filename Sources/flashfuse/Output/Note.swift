@@ -1,6 +1,4 @@
-import Foundation
-
 /// What a user should know although nothing failed: a line on standard error.
 enum Note {
-  static func write(_ text: String) { FileHandle.standardError.write(Data("note: \(text)\n".utf8)) }
+  static func write(_ text: String) { StandardStreams.report("note: \(text.printable)\n") }
 }

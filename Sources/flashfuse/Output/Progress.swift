@@ -63,6 +63,6 @@ final class Progress: ExecutionObserver, @unchecked Sendable {
   }
 
   private func write(_ text: some StringProtocol) {
-    FileHandle.standardError.write(Data(text.utf8))
+    StandardStreams.report(text)
   }
 }

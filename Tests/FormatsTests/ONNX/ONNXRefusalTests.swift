@@ -1,5 +1,6 @@
 import Foundation
 import GraphIR
+import Operations
 import Tensors
 import TestSupport
 import Testing
@@ -64,6 +65,38 @@ struct ONNXRefusalTests {
     expectInvalid("'z' is a value that nothing defines") {
       _ = try readONNX(try Models.model([Models.node("Foo", ["x"], ["y"])], outputs: [Models.float("z", nil)]))
     }
+  }
+
+  /// A past of one axis, and heads of whose number three times is no number.
+  @Test func attentionOfOperandsThatDoNotFit() throws {
+    let data = Models.float("x", [1, 2, 3, 8])
+    let nodes = [
+      try Models.node("Attention", ["x", "x", "x", "", "p", "", "l"], ["y"], ["is_causal": .integer(1)])
+    ]
+    expectInvalid("attention of an operand of 1 axes, of which 3 are needed") {
+      _ = try readONNX(
+        Models.model(opset: 24, inputs: [data, Models.float("p", [2]), Models.value("l", .int64, [1])], nodes))
+    }
+    for heads in [1 << 62, Int.max] {
+      let node = try Models.node(
+        "GroupQueryAttention", ["x", "", "", "", "", "l", "t"], ["y"], domain: "com.microsoft",
+        ["num_heads": .integer(heads), "kv_num_heads": .integer(heads)])
+      var model = Models.model(
+        inputs: [Models.float("x", [1, 4, 24]), Models.value("l", .int32, [1]), Models.value("t", .int32, [])], [node])
+      model.opsetImport.append(Models.operatorSet("com.microsoft", 1))
+      expectInvalid("'num_heads' and 'kv_num_heads' must be there") { _ = try readONNX(model) }
+    }
+  }
+
+  /// A window that reaches further than any axis hides nothing.
+  @Test func attentionWithTheWidestWindow() throws {
+    let node = try Models.node(
+      "Attention", ["x", "x", "x"], ["y"],
+      ["left_window_size": .integer(.max), "right_window_size": .integer(.max), "is_causal": .integer(1)])
+    let graph = try readONNX(Models.model(opset: 24, inputs: [Models.float("x", [1, 2, 3, 8])], [node])).graph
+    let attention = graph.nodes.compactMap { $0.operation as? FlashAttention }.first
+    #expect(attention?.causal == .upperLeft)
+    #expect(attention != nil && attention?.leftWindow == nil && attention?.rightWindow == nil)
   }
 
   @Test func cycles() throws {

@@ -23,8 +23,8 @@ struct GroupQueryLifting {
   init(_ node: LiftedNode, in graph: inout Graph) throws {
     self.node = node
     try Self.check(node)
-    guard let heads = try node.integer("num_heads"), let keyHeads = try node.integer("kv_num_heads"), heads > 0,
-      keyHeads > 0, heads % keyHeads == 0
+    guard let heads = try node.integer("num_heads"), let keyHeads = try node.integer("kv_num_heads"),
+      (1..<1 << 31).contains(heads), keyHeads > 0, heads % keyHeads == 0
     else {
       throw ModelError.invalid("attributes 'num_heads' and 'kv_num_heads' must be there, one a multiple of the other")
     }
@@ -159,7 +159,8 @@ struct GroupQueryLifting {
 
   private mutating func limitPositions(in graph: inout Graph) throws {
     guard try node.integer("causal") ?? 1 != 0 else { return }
-    let window = try node.integer("local_window_size").flatMap { $0 > 0 ? $0 : nil }
+    let limited = 1...FlashAttention.widestWindow
+    let window = try node.integer("local_window_size").flatMap { limited.contains($0) ? $0 : nil }
     guard let pastLengths else {
       attention.causal = .upperLeft
       attention.leftWindow = window.map { $0 - 1 }

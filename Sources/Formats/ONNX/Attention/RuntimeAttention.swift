@@ -86,7 +86,7 @@ extension RuntimeAttention {
   /// `MultiHeadAttention`: queries, keys and values come projected, alone or packed together.
   static func liftMultiHead(_ node: LiftedNode, in graph: inout Graph) throws -> [Value?] {
     guard let heads = try node.integer("num_heads"), heads > 0 else {
-      throw ModelError.invalid("attribute 'num_heads' is missing")
+      throw ModelError.invalid("attribute 'num_heads': a number above 0 was expected")
     }
     try node.requireSupported(node.inputs.count <= 8, "a MultiHeadAttention whose cache is one buffer")
     try node.requireSupported(node.outputCount <= 3, "the scores of MultiHeadAttention")
@@ -156,7 +156,7 @@ extension RuntimeAttention {
   /// `Attention`, which projects queries, keys and values out of one input itself.
   static func liftProjected(_ node: LiftedNode, in graph: inout Graph) throws -> [Value?] {
     guard let heads = try node.integer("num_heads"), heads > 0 else {
-      throw ModelError.invalid("attribute 'num_heads' is missing")
+      throw ModelError.invalid("attribute 'num_heads': a number above 0 was expected")
     }
     try node.requireSupported(
       node.integer("past_present_share_buffer") ?? 0 == 0 && node.input(6) == nil,

@@ -75,8 +75,9 @@ struct StandardAttentionLifting {
   }
 
   private mutating func limitPositions(in graph: inout Graph) throws {
-    let left = try node.integer("left_window_size").flatMap { $0 >= 0 ? $0 : nil }
-    let right = try node.integer("right_window_size").flatMap { $0 >= 0 ? $0 : nil }
+    let limited = 0...FlashAttention.widestWindow
+    let left = try node.integer("left_window_size").flatMap { limited.contains($0) ? $0 : nil }
+    let right = try node.integer("right_window_size").flatMap { limited.contains($0) ? $0 : nil }
     guard isCausal || left != nil || right != nil else { return }
     if lengths == nil, pastKey == nil || isCausal && endsAtLastKey {
       if isCausal { attention.causal = pastKey == nil ? .upperLeft : .lowerRight }

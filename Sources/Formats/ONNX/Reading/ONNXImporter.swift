@@ -215,7 +215,7 @@ struct ONNXImporter {
       let canonical = spelling.attributeNames.first { $0.value == name }?.key ?? name
       guard let attribute = descriptor.attributes.first(where: { $0.name == canonical }) else {
         if ONNXOperations.immaterial[node.type]?.contains(name) ?? false { continue }
-        return nil
+        throw ModelError.unsupported("the attribute '\(name)'")
       }
       try attribute.write(&operation, converted(value, for: attribute, of: operation))
     }

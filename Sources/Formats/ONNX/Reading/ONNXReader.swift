@@ -8,7 +8,7 @@ enum ONNXReader {
   static func document(
     of model: Onnx_ModelProto, contents: ONNXContents = ONNXContents(), file: ModelFile, encoding: ONNXSource.Encoding
   ) throws -> Document {
-    let folder = (file.path as NSString).deletingLastPathComponent
+    let folder = SiblingFiles.folder(of: file.path)
     var importer = try ONNXImporter(model, contents: contents, folder: folder)
     try importer.run()
     let source = ONNXSource(

@@ -46,11 +46,15 @@ struct Lifting {
       return values
     } catch is Unliftable {
       graph.discard(after: mark)
-      return try opaque()
+      return try opaque(isKnownType ? "its attributes or ports are none that are known" : nil)
     } catch let error as ModelError where error.kind == .unsupported {
       graph.discard(after: mark)
-      return try opaque()
+      return try opaque(error.message)
     }
+  }
+
+  private var isKnownType: Bool {
+    LiftingRules.all[layer.type] != nil || registry.find(layer.type, format: .openVINO, version: .max) != nil
   }
 
   private mutating func lift() throws -> [Value] {
@@ -76,7 +80,7 @@ struct Lifting {
     return try addNode(descriptor.name, inputs, attributes, outputs: layer.outputs.count)
   }
 
-  private mutating func opaque() throws -> [Value] {
+  private mutating func opaque(_ reason: String?) throws -> [Value] {
     let types = try layer.outputs.map { port in
       let element = try port.precision.map { try IRText.element($0) } ?? .unknown
       // No sizes at all may be a scalar or a rank that is not known.
@@ -84,7 +88,7 @@ struct Lifting {
       return TensorType(element, Shape(port.dimensions.map { $0 < 0 ? .unknown : Dimension($0) }))
     }
     let spelled = layer.operatorSet.isEmpty ? layer.type : "\(layer.type) (\(layer.operatorSet))"
-    var opaque = Opaque(type: spelled, outputs: types)
+    var opaque = Opaque(type: spelled, outputs: types, reason: reason)
     if layer.type == "Const", let elements = layer.data["element_type"], let type = types.first {
       opaque = Opaque(constant: spelled, output: type, elements: elements)
     }
