@@ -125,7 +125,8 @@ struct PairedAttentionTests {
 
   /// How scores and values may be spread.
   enum Kind: CaseIterable {
-    case random, uniform, single, firstKeyOfSmallValues, firstKey, masksOfFours, keysWithMean, neighboursAlike
+    case random, longQueries, uniform, single, firstKeyOfSmallValues, firstKey, masksOfFours, keysWithMean,
+      neighboursAlike
     case valuesWithMean, sparseValues
   }
 
@@ -138,6 +139,7 @@ struct PairedAttentionTests {
     for index in inputs.query.indices {
       let feature = index % 64
       switch kind {
+      case .longQueries: inputs.query[index] *= 2
       case .uniform, .masksOfFours: inputs.query[index] *= 0.05
       case .single: inputs.query[index] = 2 * inputs.key[index]
       case .firstKeyOfSmallValues, .firstKey: inputs.query[index] = 0.3 * inputs.query[index] + 0.7
@@ -147,6 +149,7 @@ struct PairedAttentionTests {
     }
     for index in inputs.key.indices {
       switch kind {
+      case .longQueries: inputs.key[index] *= 0.6
       case .single: inputs.key[index] *= 1.9
       case .firstKeyOfSmallValues, .firstKey: if index < 64 { inputs.key[index] = 1.3 }
       case .keysWithMean: inputs.key[index] = 0.3 * inputs.key[index] + 1.5

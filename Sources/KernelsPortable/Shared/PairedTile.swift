@@ -83,8 +83,8 @@ struct PairedTile {
 /// as a factor, columns must be alike in size, and neither may the values of a key be far smaller than others, to which a row's weights may
 /// all go, nor the weights of a row.
 extension QueryTile {
-  /// The squares of lengths that queries and keys may have together, in exponents of two: they are off by some 4e-6 then.
-  private var longest: Float { 64 }
+  /// The squares of lengths that queries and keys may have together: scores are off by some 1e-6 then.
+  private var longest: Float { 48 }
   /// The largest weight is this power of two above the root of the values' mean square: single weights are larger than the others,
   /// values are not.
   private var weightsAboveValues: Int { 3 }
@@ -219,7 +219,7 @@ extension QueryTile {
       var source = UnsafeRawPointer(values.base + vector &* lanes)
       var target = UnsafeMutableRawPointer(scratch.pairs.values + (block &* scratch.pairs.valueStride &+ column))
       var products = Lanes(repeating: 0)
-      var squares = Lanes(repeating: 0)
+      var (squares, otherSquares) = (products, products)
       var key = 0
       var sign: Float = -1
       while key < (count &+ 3) / 4 &* 4 {
@@ -231,11 +231,13 @@ extension QueryTile {
         target.storeBytes(of: second, toByteOffset: 4 &* unit, as: Lanes.self)
         products = multiplyAdd(first * Lanes(repeating: sign), second, products)
         sign = -sign
-        squares = multiplyAdd(first, first, multiplyAdd(second, second, squares))
+        squares = multiplyAdd(first, first, squares)
+        otherSquares = multiplyAdd(second, second, otherSquares)
         target += 8 &* unit
         key &+= 2
       }
       UnsafeMutableRawPointer(scratch.pairs.valueSums + vector &* lanes).storeBytes(of: products, as: Lanes.self)
+      squares += otherSquares
       least.replace(with: squares, where: squares .< least)
       largest.replace(with: squares, where: squares .> largest)
       total += squares

@@ -166,8 +166,9 @@ enum Products<Row: PanelRow, Terms: ProductTerms> {
     var row = UnsafePointer(weights)
     let end = row + fours &* Row.vectors
     while row < end {
-      total.subtract(product(row))
-      total.add(product(row + 2 &* Row.vectors))
+      var four = product(row + 2 &* Row.vectors)
+      four.subtract(product(row))
+      total.add(four)
       row += 4 &* Row.vectors
     }
     total.store(to: sums)
