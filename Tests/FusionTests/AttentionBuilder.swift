@@ -14,6 +14,8 @@ struct AttentionBuilder {
   private(set) var shapes: [String: [Int]] = [:]
   /// What kept scores, for the weights to be kept by the same.
   private var keptMask: Value?
+  /// What the product with the values is divided by.
+  private var divisor: Value?
 
   init(_ spelling: AttentionSpelling) throws {
     self.spelling = spelling
@@ -301,11 +303,48 @@ struct AttentionBuilder {
     case .unshifted:
       let powers = try op(Exp(), scores)
       return try op(Div(), powers, op(ReduceSum(), powers, last))
+    case .shiftedLogSum:
+      let maximum = try op(ReduceMax(), scores, last)
+      let sum = try op(ReduceSum(), op(Exp(), op(Sub(), scores, maximum)), last)
+      return try op(Exp(), op(Sub(), scores, op(Add(), op(Log(), sum), maximum)))
+    case .floored:
+      let powers = try op(Exp(), shifted())
+      return try op(Div(), powers, op(Add(), op(ReduceSum(), powers, last), number(1e-7)))
+    case .wholeMaximum:
+      var softmax = Softmax()
+      softmax.axis = axis
+      return try op(softmax, op(Sub(), scores, op(ReduceMax(), scores, integers([-1, -2]))))
+    case .again, .keptAgain:
+      var softmax = Softmax()
+      softmax.axis = axis
+      let weights = try kept(op(softmax, scores))
+      return try op(Div(), weights, op(ReduceSum(), weights, last))
+    case .keptPowers:
+      let powers = try kept(op(Exp(), shifted()))
+      return try op(Div(), powers, op(ReduceSum(), powers, last))
+    case .afterProduct:
+      let powers = try op(Exp(), shifted())
+      divisor = try op(ReduceSum(), powers, last)
+      return powers
+    }
+  }
+
+  /// `weights`, those put to 0 that a further mask hides.
+  private mutating func kept(_ weights: Value) throws -> Value {
+    switch spelling.normalization {
+    case .keptPowers: try op(Mul(), op(Cast(to: element), oriented(maskInput("seen", .bool))), weights)
+    case .keptAgain: try op(Where(), oriented(maskInput("seen", .bool)), weights, number(0))
+    default: weights
     }
   }
 
   /// The weights of `scores` beside one further logit a head, which is dropped again.
   private mutating func normalizedWithSink(_ scores: Value) throws -> Value {
+    if spelling.columns == .padded {
+      let pads = try integers((1...2 * scoreRank).map { $0 == 2 * scoreRank ? 1 : 0 })
+      let weights = try normalized(op(Pad(), scores, pads, number(0.25)), axis: scoreRank - 1)
+      return try op(Slice(), weights, integers([0]), integers([-1]), integers([-1]))
+    }
     let isPerQuery = spelling.flaw == .sinkOfQueries
     let heads = scoreRank == 4 ? self.heads : 1
     var column = try input(
@@ -362,7 +401,7 @@ struct AttentionBuilder {
     if spelling.flaw == .softcapAfterMask { scores = try op(Tanh(), scores) }
     let axis = spelling.order == .transposed ? scoreRank - 2 : scoreRank - 1
     var weights =
-      spelling.columns == .sink
+      spelling.columns == .sink || spelling.columns == .padded
       ? try normalizedWithSink(scores)
       : try normalized(scores, axis: spelling.flaw == .otherAxis ? scoreRank - 2 : axis)
     let bare = weights
@@ -374,6 +413,11 @@ struct AttentionBuilder {
       weights = try op(Mul(), weights, input("gate", [heads, 1, 1], [nil, nil, nil]))
     case .guardedByEquality: weights = try op(Where(), op(Equal(), weights, weights), weights, number(0))
     case .scaled: weights = try times(weights, 0.5)
+    case .negated: weights = try op(Neg(), weights)
+    case .finite:
+      weights = try op(Where(), op(IsNaN(), weights), number(0), weights)
+      let isLarge = try op(And(), op(IsInf(), weights), op(Greater(), weights, number(0)))
+      weights = try op(Where(), isLarge, number(3e38), weights)
     case .kept:
       if let keptMask { weights = try op(Where(), op(Not(), keptMask), number(0), weights) }
     case .keptRows:
@@ -392,6 +436,7 @@ struct AttentionBuilder {
     } else {
       output = try op(product.output, weights, value)
     }
+    if let divisor { output = try op(Div(), output, divisor) }
     if spelling.flaw == .weightsInTwoProducts {
       graph.addOutput(["z"], try op(MatMul(), weights, op(Neg(), value)))
     }

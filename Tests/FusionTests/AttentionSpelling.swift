@@ -12,11 +12,14 @@ struct AttentionSpelling: CustomStringConvertible {
     case causal, causalLowest, causalAdded, causalAndPadding, lowerRight, window, clipped, addedByOneSum
     case chunked, everySecond, table, byArithmetic
   }
-  enum Normalization: String, CaseIterable { case softmax, logarithm, logSumExp, quotient, reciprocal, unshifted }
-  enum Columns: String, CaseIterable { case whole, sink, segments }
+  enum Normalization: String, CaseIterable {
+    case softmax, logarithm, logSumExp, quotient, reciprocal, unshifted
+    case shiftedLogSum, floored, wholeMaximum, again, keptPowers, keptAgain, afterProduct
+  }
+  enum Columns: String, CaseIterable { case whole, sink, padded, segments }
   enum Keys: String, CaseIterable { case swapped, permuted }
   enum Weights: String, CaseIterable {
-    case plain, identity, dropout, guarded, guardedByEquality, headMask, scaled, kept, keptRows
+    case plain, identity, dropout, guarded, guardedByEquality, finite, negated, headMask, scaled, kept, keptRows
   }
   enum Order: String, CaseIterable { case rows, transposed }
   var layout: Layout
@@ -60,13 +63,25 @@ struct AttentionSpelling: CustomStringConvertible {
       break
     default: if normalization == .unshifted { normalization = .softmax }
     }
-    // The logarithm of a sum loses its digits beside scores as low as finite masks.
+    // The logarithm of a sum, and the largest score of all rows, lose their digits beside scores as low as finite masks.
     switch mask {
     case .none, .keep, .scalar, .causal, .window, .causalAndPadding, .lowerRight, .chunked, .everySecond, .table: break
-    default: if normalization == .logSumExp { normalization = .softmax }
+    default: if [.logSumExp, .shiftedLogSum, .wholeMaximum].contains(normalization) { normalization = .softmax }
+    }
+    // Masks on weights come first, and alone; products are divided where nothing else happens to the weights.
+    switch normalization {
+    case .keptPowers, .keptAgain:
+      if flaw != nil || columns != .whole || mask != .none || layout == .limited { normalization = .quotient }
+    case .afterProduct:
+      let isBare = weights == .plain || weights == .identity || weights == .dropout
+      if flaw != nil || columns != .whole || order != .rows || layout == .einsum || !isBare {
+        normalization = .quotient
+      }
+    case .again: if columns != .whole { normalization = .softmax }
+    default: break
     }
     // A sink of a row that sees nothing takes all its weight.
-    if normalization == .unshifted && columns == .sink { normalization = .softmax }
+    if normalization == .unshifted && (columns == .sink || columns == .padded) { normalization = .softmax }
   }
 
   var description: String {

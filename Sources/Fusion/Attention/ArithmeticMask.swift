@@ -73,7 +73,7 @@ extension Graph {
   private static var constantLimit: Int { 1 << 22 }
 
   /// The booleans of which `value` has 1 and 0 for true and false, or the other way round where they are negated.
-  private func truth(_ value: Value) -> (value: Value, isNegated: Bool)? {
+  func truth(_ value: Value) -> (value: Value, isNegated: Bool)? {
     var (value, isNegated) = (value, false)
     for _ in 0..<8 {
       let node = self[value.node]
@@ -87,7 +87,7 @@ extension Graph {
   }
 
   /// Whether no element of `value` can be another number than 0 or 1.
-  fileprivate func isZeroOrOne(_ value: Value) -> Bool {
+  func isZeroOrOne(_ value: Value, depth: Int = 0) -> Bool {
     var value = value
     for _ in 0..<16 {
       let info = info(of: value)
@@ -99,6 +99,10 @@ extension Graph {
       let node = self[value.node]
       switch node.operation {
       case is Slice, is Trilu: break
+      case is ConstantOfShape: return [0, 1].contains(uniformNumber(value))
+      case is Where, is Mul:
+        let parts = node.inputs.suffix(2).compactMap { $0 }
+        return depth < 8 && parts.allSatisfy { isZeroOrOne($0, depth: depth + 1) }
       default: guard ShapeStep.source(of: node) != nil else { return false }
       }
       guard let source = node.inputs.first.flatMap({ $0 }) else { return false }

@@ -33,8 +33,12 @@ struct AttentionForm {
   var guardsNaN = false
   /// What position alone hides, after everything else.
   var limits = PositionBand.Limits()
-  /// A further logit of every head, and a factor on it.
-  var sink: (value: LabelledValue, scale: Double)?
+  /// A further logit of every head, with a factor on it, or of all heads.
+  enum Sink {
+    case value(LabelledValue, scale: Double)
+    case number(Double)
+  }
+  var sink: Sink?
   /// What lets a row see keys, where a row that sees none has the biases for scores, whatever its product gave.
   var visibility: (masks: [Mask], fill: Double, biases: [Bias])?
   /// What exactness rests on, in words.
@@ -129,6 +133,27 @@ struct AttentionForm {
       if !masks.isEmpty { maskedScore = element.nearest(maskedScore) }
     case .rounded(let rounding): throw rounding.reason(about: "scores", node: node)
     }
+  }
+
+  /// Takes in the mask that puts weights of `softmax` to 0 before they are normalised, which is what a score of −∞ does.
+  mutating func apply(
+    _ mask: WeightMask, of softmax: SoftmaxForm, labels: AxisLabels, axes: AxisTable, in graph: Graph
+  ) throws(Reason) {
+    let node = graph[mask.node].label
+    guard let shape = graph.info(of: mask.condition).shape.dimensions, shape.count <= labels.count else {
+      throw Reason("unknown-shape", "the rank of an operand is not known", node: node)
+    }
+    // Beside scores that it hides, others may vanish that are alone in their row once these are hidden before.
+    let isFirst = masks.isEmpty || maskedScore == -.infinity && !softmax.keepsZeroRows
+    guard !softmax.isStable || biases.isEmpty && isFirst else {
+      throw Reason(
+        "weights-gated",
+        "weights are put to 0 by a mask after another one, or a bias, may have left a row nothing else",
+        node: node, hint: "mask the scores before the softmax instead")
+    }
+    let condition = LabelledValue(value: mask.condition, labels: axes.labels(of: shape, broadcastTo: labels))
+    masks.append(Mask(condition: condition, hidden: mask.hidden))
+    maskedScore = -.infinity
   }
 
   /// Takes note that exponentials are taken of the scores themselves: those of low ones are 0, even where a row has no others.

@@ -36,7 +36,11 @@ struct AttentionMatcher {
     guard let weights = down.path(from: LabelledValue(value: softmax.output, labels: labels)) else {
       return .other(notIntoProduct(down.nearest, after: score.nodes + softmax.nodes, softmax.anchor))
     }
+    if let product = softmax.product, product != weights.product.output || !weights.steps.isEmpty {
+      return .other(notIntoProduct(down.nearest, after: score.nodes + softmax.nodes, softmax.anchor))
+    }
     let nodes = (score.nodes + softmax.nodes + weights.nodes + [weights.product.node]).sorted()
+    let output = softmax.product == nil ? weights.product.output : Value(softmax.anchor)
     let values = weights.product.operand(left: !weights.weightsOnLeft)
     if graph.isLearned(values), graph.isLearned(score.product.operand(left: score.keyOnLeft)) {
       return .other(
@@ -47,7 +51,7 @@ struct AttentionMatcher {
     }
     axes = down.axes
     do throws(Reason) {
-      let measured = try checkLeaks(nodes, output: weights.product.node)
+      let measured = try checkLeaks(nodes, output: output.node)
       var match = try assemble(axes, score, softmax, weights, keys: axes.resolve(keys), nodes: nodes)
       let labels = score.labels.merging(weights.labels) { first, _ in first }
       for measurement in measured {
@@ -192,7 +196,19 @@ struct AttentionMatcher {
     let lacking = second.letters(ofLeft: !onLeft).filter { secondLabels[$0]?.isEmpty ?? true }
     _ = try axes.own(lacking, of: valueValue, second.letters(ofLeft: !onLeft), in: graph, into: &secondLabels)
     let value = try axes.operand(second, left: !onLeft, secondLabels, in: graph)
-    let output = LabelledValue(value: second.output, labels: second.outputLetters.map { secondLabels[$0] ?? [] })
+    var output = LabelledValue(value: second.output, labels: second.outputLetters.map { secondLabels[$0] ?? [] })
+    if softmax.product != nil {
+      let divisor = axes.resolve(score.labels[softmax.input] ?? []).map { $0 == axes.resolve(keys) ? [] : $0 }
+      let divided = axes.resolve(output.labels)
+      guard second.addend == nil, divisor.count == divided.count,
+        zip(divisor, divided).allSatisfy({ $0.isEmpty || $0 == $1 })
+      else {
+        throw Reason(
+          "axes-mixed", "the product with the values is divided by sums of weights that are not those of its rows",
+          node: graph[softmax.anchor].label)
+      }
+      output.value = Value(softmax.anchor)
+    }
 
     let queryViews = axes.views(of: query, in: graph)
     let keyViews = axes.views(of: key, in: graph)
@@ -215,8 +231,12 @@ struct AttentionMatcher {
         step, at: graph[softmax.anchor].label, element: graph.info(of: Value(softmax.anchor)).element,
         keys: resolvedKeys, queries: queries, axes: axes, in: graph)
     }
-    if let assumption = softmax.assumption { form.assumptions.append(assumption) }
+    form.assumptions += softmax.assumptions
     if !softmax.isStable { form.assumeExponentialsInRange() }
+    if let mask = softmax.mask {
+      try form.apply(mask, of: softmax, labels: score.labels[softmax.input] ?? [], axes: axes, in: graph)
+    }
+    if softmax.keepsZeroRows { form.guardsNaN = true }
     var outputForm = OutputForm(of: second)
     for (step, id) in weights.steps {
       try outputForm.apply(step, at: graph[id].label, form: &form, keys: resolvedKeys, axes: &axes, in: graph)
@@ -249,9 +269,13 @@ struct AttentionMatcher {
       queryLength: axes.size(of: roles.queries), keyLength: axes.size(of: roles.keys))
     form.scale *= bestQuery.scale * bestKey.scale
     outputForm.scale *= bestValue.scale
-    if let sink = softmax.sink {
-      form.sink = try axes.sink(
+    switch softmax.sink {
+    case .value(let sink):
+      let (value, scale) = try axes.sink(
         sink, labels: score.labels[softmax.input] ?? [], keys: keys, heads: roles.heads, in: graph)
+      form.sink = .value(value, scale: scale)
+    case .number(let logit): form.sink = .number(logit)
+    case nil: break
     }
     return AttentionMatch(
       axes: axes, query: bestQuery.source, key: bestKey.source, value: bestValue.source, form: form,

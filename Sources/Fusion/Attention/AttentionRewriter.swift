@@ -47,7 +47,7 @@ struct AttentionRewriter {
     (operation.leftWindow, operation.rightWindow) = (form.limits.leftWindow, form.limits.rightWindow)
     let bias = try form.biases.isEmpty ? nil : sum(form.biases)
     let mask = try form.masks.isEmpty ? nil : kept(form.masks)
-    let sink = try form.sink.map { try sinks($0.value, scale: $0.scale, to: common) }
+    let sink = try form.sink.map { try sinks($0, to: common) }
     var inputs: [Value?] = [query, key, value, bias, mask, sink]
     while let last = inputs.last, last == nil { inputs.removeLast() }
     let fused = try builder.graph.add(operation, inputs, name: name, origin: origin)
@@ -98,8 +98,19 @@ struct AttentionRewriter {
     return try cast(most, to: .bool)
   }
 
-  /// One logit a head out of `value`, which differs by head only.
-  private mutating func sinks(_ value: LabelledValue, scale: Double, to element: ElementType) throws -> Value {
+  /// One logit a head out of a number, or of a value that differs by head only.
+  private mutating func sinks(_ sink: AttentionForm.Sink, to element: ElementType) throws -> Value {
+    switch sink {
+    case .number(let logit):
+      let number = try builder.constant(Tensor(doubles: [logit], element: element, shape: [1]))
+      return try builder.arrange(LabelledValue(value: number, labels: [[]]), to: [roles.heads])
+    case .value(let value, let scale):
+      let sinks = try cast(sinks(of: value), to: element)
+      return scale == 1 ? sinks : try scaled(sinks, by: scale)
+    }
+  }
+
+  private mutating func sinks(of value: LabelledValue) throws -> Value {
     var source = match.axes.resolve(value)
     for index in source.labels.indices where !Set(source.labels[index]).isSubset(of: roles.heads) {
       // All slices along this axis are alike.
@@ -107,8 +118,7 @@ struct AttentionRewriter {
       source.value = try builder.insert(Gather(axis: index), [source.value, first], "sinks")
       source.labels[index] = []
     }
-    let sinks = try cast(builder.arrange(source, to: [roles.heads]), to: element)
-    return scale == 1 ? sinks : try scaled(sinks, by: scale)
+    return try builder.arrange(source, to: [roles.heads])
   }
 
   /// Computes from queries and keys what `reader` read off a tensor that is no longer there.

@@ -144,7 +144,7 @@ struct KeySegments {
       if !pieces.isEmpty { return (weights, pieces) }
       for reader in graph.uses(of: weights).compactMap(\.node) {
         switch graph[reader].operation {
-        case is Cast, is Identity, is Dropout, is Where, is Mul, is Div: pending.append(Value(reader))
+        case is Cast, is Identity, is Dropout, is Where, is Mul, is Div, is Neg: pending.append(Value(reader))
         default: continue
         }
       }

@@ -19,11 +19,22 @@ struct SoftmaxForm {
   /// The largest score subtracted before exponentials are taken, as in the softmax of every format; otherwise they may overflow or vanish.
   private(set) var isStable = true
   /// What its being a softmax rests on.
-  private(set) var assumption: String?
-  /// A further logit of every row: the scores' shape with size 1 along `axis`.
-  private(set) var sink: Value?
+  private(set) var assumptions: [String] = []
+  /// A further logit of every row: the scores' shape with size 1 along `axis`, or one number.
+  private(set) var sink: Sink?
+  /// What weights are put to 0 by before they are normalised, or normalised again.
+  private(set) var mask: WeightMask?
+  /// Whether a row of which all weights are 0 stays one.
+  private(set) var keepsZeroRows = false
+  /// The product of the weights before they are normalised, where that is what is divided: the anchor does it then.
+  let product: Value?
   /// What the scores are multiplied with before they are normalised.
   private(set) var scale = 1.0
+
+  enum Sink {
+    case value(Value)
+    case number(Double)
+  }
 
   /// The softmax that ends in `node`, if one does and the rank of its input is known.
   init?(endingIn node: Node, in graph: Graph) {
@@ -31,18 +42,23 @@ struct SoftmaxForm {
       let axis = try? normalizedAxis(core.axis, rank: rank)
     else { return nil }
     anchor = node.id
-    (input, output) = (core.input, Value(node.id))
+    product = core.product?.value
+    (input, output) = (core.input, core.product?.weights ?? Value(node.id))
     (self.axis, self.rank) = (axis, rank)
     nodes = core.nodes
     switch core.shift {
     case .rowMaximum: break
     case .none, .other: isStable = false
-    case .logarithm: assumption = "no row holds nothing but finite masked scores"
+    case .logarithm: assumptions.append("no row holds nothing but finite masked scores")
     }
+    mask = core.mask
+    keepsZeroRows = core.isFloored && (mask != nil || !isStable)
     row = core.input
     takeShift(in: graph)
-    if scale == 1 { takeSink(in: graph) }
+    if scale == 1, product == nil { takeSink(in: graph) }
     takeShift(in: graph)
+    if sink == nil, mask == nil, product == nil { takeNormalization(in: graph) }
+    if mask != nil { assumptions.append("scores hidden after their exponentials were taken are not far above others") }
   }
 
   /// Leaves out a subtraction of the largest score, which changes no softmax, nor does it where a positive number scales the difference.
@@ -58,11 +74,16 @@ struct SoftmaxForm {
     }
     guard node.operation is Sub, let data = node.inputs[0], let maximum = node.inputs[1],
       let reduction = graph.rowReduction(maximum, as: ReduceMax.self), reduction.source == data,
-      reduction.axes == [axis]
+      reduction.axes.contains(axis)
     else { return }
     input = data
     scale *= factor
-    isStable = true
+    if reduction.axes == [axis] {
+      isStable = true
+    } else {
+      assumptions.append(
+        "the largest score of several rows, which is subtracted, is no NaN and not far above those of any row")
+    }
     nodes += reduction.nodes + [node.id] + above
   }
 
@@ -74,12 +95,8 @@ struct SoftmaxForm {
       above.append(joined.node)
       joined = source
     }
-    let concat = graph[joined.node]
-    guard let operation = concat.operation as? Concat, (try? normalizedAxis(operation.axis, rank: rank)) == axis,
-      concat.inputs.count == 2, let first = concat.inputs[0], let second = concat.inputs[1],
-      let firstSize = graph.info(of: first).shape.dimensions?[axis],
-      let secondSize = graph.info(of: second).shape.dimensions?[axis]
-    else { return }
+    let columns = columns(of: graph[joined.node], in: graph)
+    guard !columns.isEmpty else { return }
     var below: [NodeID] = []
     var weights = output
     while true {
@@ -89,12 +106,11 @@ struct SoftmaxForm {
           guard let stretch = graph.stretch(Value(reader, index), along: axis), stretch.source == weights else {
             continue
           }
-          let isFirst = secondSize == 1 && stretch.start == 0 && stretch.size == firstSize
-          let isSecond = firstSize == 1 && stretch.start == 1 && stretch.size == secondSize
-          guard isFirst || isSecond else { continue }
-          (input, sink) = isFirst ? (first, second) : (second, first)
-          output = Value(reader, index)
-          nodes += above + [concat.id] + below + [reader]
+          guard let found = columns.first(where: { $0.start == stretch.start && $0.size == stretch.size }) else {
+            continue
+          }
+          (input, sink, output) = (found.scores, found.sink, Value(reader, index))
+          nodes += above + [joined.node] + below + [reader]
           return
         }
       }
@@ -103,121 +119,69 @@ struct SoftmaxForm {
       below.append(readers[0])
     }
   }
-}
 
-/// The softmax itself: exp(x − shift) / Σ exp(x − shift), where the shift is the same for a whole row and cancels.
-private struct SoftmaxCore {
-  enum Shift { case none, rowMaximum, logarithm, other }
-
-  let input: Value
-  let axis: Int
-  let shift: Shift
-  let nodes: [NodeID]
-
-  init?(endingIn node: Node, in graph: Graph) {
-    if node.is(Softmax.self), let softmax = node.operation as? Softmax, let data = node.inputs.first.flatMap({ $0 }) {
-      (input, axis, shift, nodes) = (data, softmax.axis, .rowMaximum, [node.id])
-    } else if node.is(Exp.self), let core = SoftmaxCore(exponentialOfLogarithm: node, in: graph) {
-      self = core
-    } else if let core = SoftmaxCore(quotient: node, in: graph) {
-      self = core
-    } else {
-      return nil
+  /// Where `node` puts one more column before or after scores: the scores, where they start, their number, and the column.
+  private func columns(
+    of node: Node, in graph: Graph
+  ) -> [(scores: Value, start: Dimension, size: Dimension, sink: Sink)] {
+    func size(_ value: Value) -> Dimension? { graph.info(of: value).shape.dimensions?[axis] }
+    switch node.operation {
+    case let concat as Concat:
+      guard (try? normalizedAxis(concat.axis, rank: rank)) == axis, node.inputs.count == 2, let first = node.inputs[0],
+        let second = node.inputs[1], let firstSize = size(first), let secondSize = size(second)
+      else { return [] }
+      return (secondSize == 1 ? [(first, 0, firstSize, .value(second))] : [])
+        + (firstSize == 1 ? [(second, 1, secondSize, .value(first))] : [])
+    case let pad as Pad:
+      guard pad.mode == .constant, let data = node.inputs[0], let count = size(data),
+        let (before, after) = pads(node, graph)
+      else { return [] }
+      let fill = node.inputs.count > 2 ? node.inputs[2] : nil
+      guard before + after == 1, before >= 0, after >= 0, let number = fill.map(graph.uniformValue) ?? 0,
+        number.isFinite
+      else { return [] }
+      return [(data, Dimension(before), count, .number(number))]
+    default: return []
     }
   }
 
-  /// exp(log softmax x), or exp(x − log Σ exp x).
-  private init?(exponentialOfLogarithm node: Node, in graph: Graph) {
-    guard let logarithm = node.inputs[0] else { return nil }
-    let inner = graph[logarithm.node]
-    if let softmax = inner.operation as? LogSoftmax, let data = inner.inputs[0] {
-      (input, axis, shift, nodes) = (data, softmax.axis, .rowMaximum, [inner.id, node.id])
-      return
+  /// How many columns a padding adds before and after the scores; nil where it adds anything else, or that can't be seen.
+  private func pads(_ node: Node, _ graph: Graph) -> (before: Int, after: Int)? {
+    guard let pads = node.inputs[1].flatMap({ graph.info(of: $0).integers }) else { return nil }
+    var axes = Array(0..<rank)
+    if node.inputs.count > 3, let named = node.inputs[3] {
+      guard let integers = graph.info(of: named).integers, let normalized = try? normalizedAxes(integers, rank: rank)
+      else { return nil }
+      axes = normalized
     }
-    guard inner.operation is Sub, let data = inner.inputs[0], let total = inner.inputs[1] else { return nil }
-    if let sum = graph.rowReduction(total, as: ReduceLogSumExp.self), sum.source == data, sum.axes.count == 1 {
-      (input, axis, shift, nodes) = (data, sum.axes[0], .logarithm, sum.nodes + [inner.id, node.id])
-      return
-    }
-    var sum = graph.rowReduction(total, as: ReduceLogSum.self)
-    if sum == nil, graph[total.node].operation is Log, let argument = graph[total.node].inputs[0] {
-      sum = graph.rowReduction(argument, as: ReduceSum.self)
-      sum?.nodes.append(total.node)
-    }
-    guard let sum, sum.axes.count == 1, graph[sum.source.node].operation is Exp,
-      graph[sum.source.node].inputs[0] == data
-    else { return nil }
-    (input, axis, shift, nodes) = (data, sum.axes[0], .none, [sum.source.node] + sum.nodes + [inner.id, node.id])
+    guard pads.count == 2 * axes.count, let place = axes.firstIndex(of: axis) else { return nil }
+    let (before, after) = (pads[place], pads[place + axes.count])
+    let others = pads.indices.filter { $0 % axes.count != place }
+    return others.allSatisfy { pads[$0] == 0 } ? (before, after) : nil
   }
 
-  /// e / Σ e, or e · (1 / Σ e), where e is exp(x − shift).
-  private init?(quotient node: Node, in graph: Graph) {
-    guard let (exponential, divisor, between) = SoftmaxCore.quotient(node, in: graph),
-      let sum = graph.rowReduction(divisor, as: ReduceSum.self), sum.source == exponential, sum.axes.count == 1,
-      graph[exponential.node].operation is Exp, let exponent = graph[exponential.node].inputs[0]
-    else { return nil }
-    axis = sum.axes[0]
-    let outer = [exponential.node] + sum.nodes + between + [node.id]
-    let shifted = graph[exponent.node]
-    if shifted.operation is Sub, let data = shifted.inputs[0], let maximum = shifted.inputs[1],
-      let reduction = graph.rowReduction(maximum, as: ReduceMax.self), reduction.source == data,
-      reduction.axes.contains(axis)
-    {
-      input = data
-      shift = reduction.axes == [axis] ? .rowMaximum : .other
-      nodes = reduction.nodes + [shifted.id] + outer
-    } else {
-      input = exponent
-      shift = .none
-      nodes = outer
-    }
-  }
-
-  /// The dividend, the divisor, and what lies between, of `a / b` or `a · (1 / b)`.
-  private static func quotient(_ node: Node, in graph: Graph) -> (Value, Value, [NodeID])? {
-    guard node.is(Div.self) || node.is(Mul.self) else { return nil }
-    let inputs = node.inputs.compactMap { $0 }
-    guard inputs.count == 2 else { return nil }
-    if node.is(Div.self) { return (inputs[0], inputs[1], []) }
-    for (dividend, inverse) in [(inputs[0], inputs[1]), (inputs[1], inputs[0])] {
-      let reciprocal = graph[inverse.node]
-      let operands = reciprocal.inputs.compactMap { $0 }
-      switch reciprocal.operation {
-      case is Reciprocal where operands.count == 1: return (dividend, operands[0], [reciprocal.id])
-      case is Pow where operands.count == 2 && graph.info(of: operands[1]).scalar == -1:
-        return (dividend, operands[0], [reciprocal.id])
-      case is Div where operands.count == 2 && graph.info(of: operands[0]).scalar == 1:
-        return (dividend, operands[1], [reciprocal.id])
-      default: break
+  /// Takes in a division of the weights by their sum, which is 1 but where a mask put some of them to 0.
+  private mutating func takeNormalization(in graph: Graph) {
+    let readers = graph.uses(of: output).compactMap(\.node)
+    let masks = readers.compactMap { WeightMask(endingIn: Value($0), in: graph) }.filter { $0.weights == output }
+    for mask in [nil] + masks.map(Optional.some) {
+      let weights = mask.map { Value($0.node) } ?? output
+      for reader in graph.uses(of: weights).compactMap(\.node) {
+        guard let normalized = Normalized(graph[reader], in: graph), normalized.dividend == weights,
+          normalized.summed == weights, normalized.axis == axis,
+          normalized.floor <= (mask == nil ? Normalized.floorBesideOne : Normalized.floorLimit)
+        else { continue }
+        self.mask = mask
+        keepsZeroRows = keepsZeroRows || normalized.floor > 0 && mask != nil
+        output = Value(reader)
+        nodes += (mask.map { [$0.node] } ?? []) + normalized.nodes
+        return
       }
     }
-    return nil
   }
 }
 
 extension Graph {
-  /// A reduction of `Operation` that gives `value`, with the reduced axes left at size 1, if only by a view.
-  fileprivate func rowReduction<Operation: GraphOperation>(
-    _ value: Value, as type: Operation.Type
-  ) -> (source: Value, axes: [Int], nodes: [NodeID])? {
-    var nodes = [value.node]
-    var reduced = value
-    if self[reduced.node].operation is Unsqueeze || self[reduced.node].operation is Reshape,
-      let source = self[reduced.node].inputs[0]
-    {
-      reduced = source
-      nodes.insert(source.node, at: 0)
-    }
-    let node = self[reduced.node]
-    guard node.operation is Operation, let source = node.inputs[0], let sizes = info(of: source).shape.dimensions,
-      node.inputs.count > 1, let listed = node.inputs[1].flatMap({ info(of: $0).integers }),
-      let axes = try? normalizedAxes(listed, rank: sizes.count), !axes.isEmpty
-    else { return nil }
-    let kept = sizes.indices.map { axes.contains($0) ? 1 : sizes[$0] }
-    guard info(of: value).shape.dimensions == kept else { return nil }
-    return (source, axes.sorted(), nodes)
-  }
-
   /// What `node` multiplies with one positive number, and that number.
   fileprivate func positiveScale(_ node: Node) -> (source: Value, factor: Double)? {
     let inputs = node.inputs.compactMap { $0 }

@@ -38,6 +38,8 @@ struct WeightWalk {
   private var budget = 128
   /// The nodes from the softmax to the one that is being looked at.
   private var trail: [NodeID] = []
+  /// The values from the softmax's result to the one that is being looked at.
+  private var passed: [Value] = []
   /// The longest way that ended without a product.
   private(set) var nearest: [NodeID] = []
 
@@ -52,6 +54,8 @@ struct WeightWalk {
   mutating func path(from weights: LabelledValue, depth: Int = 0) -> WeightPath? {
     guard budget > 0, depth < 32 else { return nil }
     budget -= 1
+    passed.append(weights.value)
+    defer { passed.removeLast() }
     var readers: [NodeID] = []
     for case .node(let id, _) in graph.uses(of: weights.value) where isLive(id) && !readers.contains(id) {
       readers.append(id)
@@ -111,9 +115,11 @@ struct WeightWalk {
       guard let shape = graph.info(of: other).shape.dimensions, shape.count <= weights.labels.count else { return nil }
       let factor = LabelledValue(value: other, labels: axes.labels(of: shape, broadcastTo: weights.labels))
       return (.multiplied(by: factor, inverted: inverted), result, [node.id])
+    case is Neg: return (.scaled(by: -1), result, [node.id])
     case is Where where inputs.count == 3:
-      guard let kept = [1, 2].first(where: { inputs[$0] == weights.value }), graph.uniformValue(inputs[3 - kept]) == 0
-      else { return nil }
+      guard let kept = [1, 2].first(where: { inputs[$0] == weights.value }) else { return nil }
+      if kept == 2, let nodes = infinityTest(inputs[0]) { return (.scaled(by: 1), result, nodes + [node.id]) }
+      guard graph.uniformValue(inputs[3 - kept]) == 0 else { return nil }
       if let (nodes, isTrueForNaN) = guardTest(inputs[0], of: weights.value) {
         return isTrueForNaN == (kept == 2) ? (.guarded, result, nodes + [node.id]) : nil
       }
@@ -142,5 +148,45 @@ struct WeightWalk {
       return (nodes + [test.id], !isTrueForNaN)
     default: return nil
     }
+  }
+
+  /// The nodes of a test for infinite weights, as a replacement of all numbers that are not finite makes it: it is never true of weights.
+  private func infinityTest(_ condition: Value) -> [NodeID]? {
+    let test = graph[condition.node]
+    let inputs = test.inputs.compactMap { $0 }
+    switch test.operation {
+    case is IsInf: return inputs.first.flatMap(castsFromWeights).map { $0 + [test.id] }
+    case is Cast: return inputs.first.flatMap(infinityTest).map { $0 + [test.id] }
+    case is And where inputs.count == 2:
+      for (one, other) in [(inputs[0], inputs[1]), (inputs[1], inputs[0])] {
+        if let nodes = infinityTest(one), let others = signTest(other) { return nodes + others + [test.id] }
+      }
+      return nil
+    default: return nil
+    }
+  }
+
+  private func signTest(_ condition: Value) -> [NodeID]? {
+    let test = graph[condition.node]
+    switch test.operation {
+    case is Cast: return test.inputs.first.flatMap { $0 }.flatMap(signTest).map { $0 + [test.id] }
+    case is Less, is Greater:
+      return test.inputs.compactMap { $0 }.lazy.compactMap(castsFromWeights).first.map { $0 + [test.id] }
+    default: return nil
+    }
+  }
+
+  /// The casts between `value` and the weights of the softmax or what tests alone have replaced in them; nil for any other value.
+  private func castsFromWeights(_ value: Value) -> [NodeID]? {
+    var value = value
+    var casts: [NodeID] = []
+    while !passed.contains(value) {
+      let node = graph[value.node]
+      guard node.operation is Cast, casts.count < 4, let source = node.inputs[0] else { return nil }
+      casts.append(node.id)
+      value = source
+    }
+    let isPlain = trail.dropLast().allSatisfy { graph[$0].operation is Where || ShapeStep.source(of: graph[$0]) != nil }
+    return isPlain ? casts : nil
   }
 }
