@@ -36,6 +36,23 @@ import Testing
     #expect(decision.reason?.code == "constant-keys")
   }
 
+  /// A size that is known to be 0 can't be said in the shapes that fold axes: 0 means another size there.
+  @Test func attentionOverNothingIsLeftAlone() throws {
+    let text = """
+      graph {
+        %0 = Parameter "x" : f32[b, 0, h, s, 4]
+        %1 = Transpose {perm = [0, 1, 2, 4, 3]} (%0)
+        %2 = MatMul (%0, %1) : f32[b, 0, h, s, s]
+        %3 = Softmax (%2)
+        %4 = MatMul (%3, %0) : f32[b, 0, h, s, 4]
+        return "y" %4
+      }
+      """
+    let decision = try #require(try decisions(on: text).first)
+    #expect(decision.verdict == .declined)
+    #expect(decision.reason?.code == "not-expressible")
+  }
+
   /// Linear attention: keys are normalised over the sequence, and summed over it before any query is seen.
   @Test func linearAttentionIsNone() throws {
     let text = """

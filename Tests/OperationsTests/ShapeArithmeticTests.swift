@@ -82,6 +82,18 @@ struct ShapeArithmeticTests {
     #expect(graph.type(of: whole).shape == [batch, length])
   }
 
+  @Test mutating func `slices of an open axis with bounds that lie far beyond it`() throws {
+    let x = try input([batch, length])
+    let cases: [(start: Int64, end: Int64, size: Dimension)] = [
+      (.min, .max, length), (-Int64(Int32.max), .max, length), (.min, 2, .minimum(2, length)), (.min, .min, 0),
+      (0, .min, 0), (.max, .max, 0), (.max, -1, 0),
+    ]
+    for (start, end, size) in cases {
+      let slice = try graph.insert(Slice(), [x, try constant(start), try constant(end), try constant(1)])
+      #expect(graph.type(of: slice).shape == [batch, size], "\(start) ..< \(end)")
+    }
+  }
+
   @Test mutating func `a slice of a size that is too long to write down`() throws {
     // What the blocks of a model make of a size that meets a number, from which the first element is split off.
     var x = try input([batch, length])

@@ -69,7 +69,10 @@ struct LayoutBuilder {
     if let removed = insertions(from: labels, to: source.labels) {
       return try insert(Squeeze(), [source.value, try integers(removed)], "squeeze")
     }
-    // 0 keeps the dimension at the same place, −1 is the one that follows from all others.
+    // Neither can be said where a size is known to be 0: 0 keeps the dimension at the same place, −1 is the one that follows from all others.
+    guard !labels.contains(where: { axes.size(of: $0).constant == 0 }) else {
+      throw ModelError.unsupported("there is nothing to attend to: a size is 0")
+    }
     var sizes: [Int] = []
     var inferred = false
     for (index, label) in labels.enumerated() {

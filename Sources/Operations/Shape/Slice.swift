@@ -58,7 +58,8 @@ public struct Slice: GraphOperation {
       guard fromEnd, let last = end.constant, last <= -Slice.far, step != .min else { return .unknown }
       return .ceilingDivision(size, Dimension(-step))
     }
-    let first = position(start, in: size)
+    if start.constant.map({ $0 >= Slice.far }) ?? false || end.constant.map({ $0 <= -Slice.far }) ?? false { return 0 }
+    let first = start.constant.map { $0 <= -Slice.far } ?? false ? 0 : position(start, in: size)
     var last = position(end, in: size)
     if let constant = end.constant, constant >= Slice.far { last = size }
     let taken = Dimension.minimum(last, size) - first
