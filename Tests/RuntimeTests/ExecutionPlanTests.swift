@@ -73,6 +73,25 @@ import Testing
     #expect(error.message == "mystery: the operation com.example.Mystery is not known")
   }
 
+  @Test func moreResultsThanThereAreStopARun() throws {
+    var graph = try chain(1)
+    let id = try graph.add(Split(axis: 0, parts: 2), [graph.inputs[0].value], name: "split", outputs: 3)
+    graph.addOutput(["z"], Value(id, 2))
+    let error = try #require(throws: ModelError.self) { try Session(graph).run(["x": .random([1000], seed: 1)]) }
+    #expect(error.kind == .invalid)
+    #expect(error.message.contains("split: 3 results are named, but it gives 2"))
+  }
+
+  /// Attention whose heads are a size that is open, and 0 in this run.
+  @Test func attentionOfNoHeadsGivesNothing() throws {
+    var graph = Graph()
+    let x = try graph.addInput(["x"], TensorType(.float32, [2, Dimension(symbol: "heads"), 3, 4]))
+    graph.addOutput(["y"], try graph.insert(FlashAttention(), [x, x, x]))
+    let empty = try Tensor([Float](), shape: [2, 0, 3, 4])
+    #expect(try Session(graph).run(["x": empty]).outputs == [empty])
+    #expect(try FlashAttention().evaluate(Operands([empty, empty, empty])) == [empty])
+  }
+
   @Test func anUnknownOperationThatNoOutputNeedsStopsNothing() throws {
     var graph = try chain(1)
     try graph.add(Opaque(type: "Mystery", outputs: [.unknown]), [graph.inputs[0].value], name: "mystery")

@@ -81,7 +81,8 @@ public struct FlashAttention: GraphOperation {
     try agree(k[1], v[1], "heads of key and value")
     try agree(k[2], v[2], "length of key and value")
     if let heads = q[1].constant, let keyHeads = k[1].constant {
-      try require(keyHeads > 0 && heads % keyHeads == 0, "\(heads) query heads can't share \(keyHeads) key heads")
+      try require(
+        keyHeads > 0 ? heads % keyHeads == 0 : heads == 0, "\(heads) query heads can't share \(keyHeads) key heads")
     }
     for (index, name) in [(3, "bias"), (4, "mask")] {
       guard let input = inputs.optional(index), input.rank != nil else { continue }

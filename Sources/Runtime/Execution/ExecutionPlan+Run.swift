@@ -145,9 +145,9 @@ extension ExecutionPlan.Step {
 
   /// As many of `results` as the node has outputs, of the types that were inferred; what differs is the failure `failure`.
   private func checked(_ results: [Tensor], failure: (String) -> any Error) throws -> [Tensor] {
-    guard results.count >= node.outputs.count else {
-      throw failure("gave \(results.count) results where \(node.outputs.count) were expected")
-    }
+    // How many there are may follow from what a file says elsewhere, as for the parts of a split.
+    try require(
+      results.count >= node.outputs.count, "\(node.outputs.count) results are named, but it gives \(results.count)")
     for (result, expected) in zip(results, node.outputs) {
       let sizes = expected.shape.sizes
       guard sizes == nil || sizes == result.shape, expected.element == .unknown || expected.element == result.element
