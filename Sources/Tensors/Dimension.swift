@@ -35,6 +35,8 @@ public struct Dimension: Hashable, Sendable, ExpressibleByIntegerLiteral {
   /// A polynomial of more terms or factors than this becomes unknown: nothing real has as many, and they explode when nested.
   private static let termLimit = 64
   private static let factorLimit = 256
+  /// A maximum or minimum of more becomes unknown too: two are compared argument by argument.
+  private static let argumentLimit = 32
 
   public init(_ value: Int) { form = .number(value) }
 
@@ -209,6 +211,7 @@ public struct Dimension: Hashable, Sendable, ExpressibleByIntegerLiteral {
       let distinct = Set(arguments.flatMap { $0.arguments(of: function) ?? [$0] }).sorted {
         $0.description < $1.description
       }
+      if distinct.count > argumentLimit { return .unknown }
       return distinct.count == 1 ? distinct[0] : Dimension(limiting: [[.function(function, distinct)]: 1])
     case .floorDivision, .modulo:
       return Dimension(limiting: [[.function(function, arguments)]: 1])

@@ -31,6 +31,14 @@ import Testing
     #expect(Dimension.floorDivision(a, 2).description == "floordiv(a, 2)")
   }
 
+  @Test func aMaximumOfManyIsUnknown() {
+    let many = (0..<300).map { Dimension(symbol: "n\($0)") }
+    let few = many.prefix(20).dropFirst().reduce(many[0]) { Dimension.maximum($0, $1) }
+    #expect(!few.isUnknown && few == Dimension.apply(.maximum, Array(many.prefix(20))))
+    #expect(many.dropFirst().reduce(many[0]) { Dimension.broadcast($0, $1) ?? 0 }.isUnknown)
+    #expect(many.dropFirst().reduce(many[0]) { Dimension.minimum($0, $1) }.isUnknown)
+  }
+
   @Test func broadcastsByTheRulesOfNumPy() {
     #expect(Dimension.broadcast(a, 1) == a)
     #expect(Dimension.broadcast(1, 8) == 8)
