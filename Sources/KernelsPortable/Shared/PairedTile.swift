@@ -84,7 +84,7 @@ struct PairedTile {
 /// all go, nor the weights of a row.
 extension QueryTile {
   /// The squares of lengths that queries and keys may have together: scores are off by some 1e-6 then.
-  private var longest: Float { 48 }
+  private var longest: Float { 42 }
   /// The largest weight is this power of two above the root of the values' mean square: single weights are larger than the others,
   /// values are not.
   private var weightsAboveValues: Int { 3 }
