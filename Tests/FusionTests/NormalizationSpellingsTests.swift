@@ -131,6 +131,20 @@ import Testing
         """), to: fused(key, inputs: ""))
   }
 
+  /// Every head made of all heads, before or after the softmax.
+  @Test(arguments: [
+    "%5 = Constant : f32[4, 4, 1, 1] = 0.1\n%6 = Conv (%4, %5)\n%7 = Softmax (%6)\n%y = MatMul (%7, %2)",
+    "%5 = Constant : f32[4, 4, 1, 1] = 0.1\n%6 = Softmax (%4)\n%7 = Conv (%6, %5)\n%y = MatMul (%7, %2)",
+    "%5 = Constant : f32[4, 4] = 0.1\n%6 = Transpose {perm = [0, 2, 3, 1]} (%4)\n%7 = MatMul (%6, %5)\n"
+      + "%8 = Transpose {perm = [0, 3, 1, 2]} (%7)\n%9 = Softmax (%8)\n%y = MatMul (%9, %2)",
+    "%5 = Constant : f32[4, 4] = 0.1\n%6 = Softmax (%4)\n%7 = Einsum {equation = \"bhqk,hg->bgqk\"} (%6, %5)\n"
+      + "%y = MatMul (%7, %2)",
+  ]) func headsThatAreMixedAreDeclined(lines: String) throws {
+    let decisions = try decisions(on: attention(lines))
+    #expect(decisions.map(\.verdict) == [.declined])
+    #expect(decisions.compactMap { $0.reason?.code } == ["heads-mixed"])
+  }
+
   /// A number that changes the weights, a mask that is none, a gate, more columns than one: each is left alone.
   @Test(arguments: [
     (

@@ -30,10 +30,16 @@ struct AttentionMatcher {
 
     var up = ScoreWalk(graph: graph, axes: axes, keys: keys)
     guard let score = up.path(to: LabelledValue(value: scores, labels: labels)) else {
+      if let mix = up.mix {
+        return headsMixed(by: mix, "scores", nodes: up.nearest.reversed() + softmax.nodes.sorted())
+      }
       return .other(notFromProduct(up.nearest, softmax, rank: shape.count))
     }
     var down = WeightWalk(graph: graph, axes: up.axes, keys: keys, isLive: live.contains)
     guard let weights = down.path(from: LabelledValue(value: softmax.output, labels: labels)) else {
+      if let mix = down.mix {
+        return headsMixed(by: mix, "weights", nodes: score.nodes.sorted() + softmax.nodes.sorted() + down.nearest)
+      }
       return .other(notIntoProduct(down.nearest, after: score.nodes + softmax.nodes, softmax.anchor))
     }
     if let product = softmax.product, product != weights.product.output || !weights.steps.isEmpty {
@@ -68,99 +74,6 @@ struct AttentionMatcher {
       reason.nearest = graph.steps(nodes)
       return .declined(reason, nodes: nodes)
     }
-  }
-
-  /// - Parameter trail: from the softmax's input up to where the walk ended
-  private func notFromProduct(_ trail: [NodeID], _ softmax: SoftmaxForm, rank: Int) -> Reason {
-    let end = trail.last ?? softmax.input.node
-    let nearest = graph.steps(trail.reversed() + softmax.nodes.sorted())
-    if let product = Contraction(graph[end], in: graph) {
-      if graph.isLinearLayer(product) {
-        return Reason(
-          "constant-keys",
-          "keys were expected to depend on an input, found a matrix of weights: a router or another linear layer",
-          node: graph[end].label, nearest: nearest)
-      }
-      return Reason(
-        "softmax-over-other-axis",
-        "the softmax runs over axis \(softmax.axis) of \(rank), which is not the key dimension of the product above it",
-        node: graph[end].label, nearest: nearest)
-    }
-    return Reason(
-      "no-score-product", "a product of queries and keys was expected above the softmax, found \(described(end))",
-      node: graph[end].label, nearest: nearest)
-  }
-
-  /// - Parameter trail: from the softmax's result down to where the walk ended
-  private func notIntoProduct(_ trail: [NodeID], after nodes: [NodeID], _ softmax: NodeID) -> Reason {
-    let nearest = graph.steps(nodes.sorted() + trail)
-    let found =
-      switch trail.last {
-      case nil: "an output"
-      case let end? where Contraction(graph[end], in: graph) != nil:
-        "\(graph.kind(of: end)), which does not sum over the normalised dimension alone"
-      case let end?: described(end)
-      }
-    return Reason(
-      "no-value-product", "a product with the values was expected below the softmax, found \(found)",
-      node: graph[trail.last ?? softmax].label, nearest: nearest)
-  }
-
-  private func described(_ id: NodeID) -> String {
-    switch graph[id].operation {
-    case is Parameter: "an input of the graph"
-    case is Constant: "a constant"
-    default: graph.kind(of: id)
-    }
-  }
-
-  /// A node outside that reads the shape of `source`, or of what the shape-only nodes `views` make of it.
-  private struct Measurement {
-    let reader: NodeID
-    let source: Value
-    let views: [NodeID]
-  }
-
-  /// Everything between the products must be read by nothing outside; only its shape may, which others can tell as well.
-  private func checkLeaks(_ nodes: [NodeID], output: NodeID) throws(Reason) -> [Measurement] {
-    let inside = Set(nodes)
-    var measured: [Measurement] = []
-    for value in nodes.lazy.filter({ $0 != output }).flatMap({ graph[$0].values }) {
-      measured += try readers(of: value, viewOf: value, through: [], except: inside)
-    }
-    return measured
-  }
-
-  private func readers(
-    of value: Value, viewOf source: Value, through views: [NodeID], except inside: Set<NodeID>
-  ) throws(Reason) -> [Measurement] {
-    var measured: [Measurement] = []
-    for use in graph.uses(of: value) {
-      switch use {
-      case .output(let index):
-        throw Reason(
-          "scores-used-elsewhere",
-          "the result of this \(graph.kind(of: source.node)) is also the output '\(graph.outputs[index].name)'",
-          node: graph[source.node].label, hint: "export the model without attention weights among its outputs")
-      case .node(let reader, _) where !inside.contains(reader) && live.contains(reader):
-        if graph[reader].operation is ShapeOf {
-          measured.append(Measurement(reader: reader, source: source, views: views))
-        } else if views.count < 8, ShapeStep.source(of: graph[reader]) == value {
-          measured += try readers(of: Value(reader), viewOf: source, through: views + [reader], except: inside)
-        } else {
-          throw leak(source, graph[views.first ?? reader])
-        }
-      default: break
-      }
-    }
-    return measured
-  }
-
-  private func leak(_ value: Value, _ reader: Node) -> Reason {
-    Reason(
-      "scores-used-elsewhere",
-      "the result of this \(graph.kind(of: value.node)) is also read by \(graph.kind(of: reader.id)) '\(reader.label)'",
-      node: graph[value.node].label)
   }
 
   private func assemble(

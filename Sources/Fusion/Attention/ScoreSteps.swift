@@ -51,6 +51,8 @@ struct ScoreWalk {
   private var trail: [NodeID] = []
   /// Of all walks that ended without a product the one that came closest: at a product of another kind, or far from the softmax.
   private(set) var nearest: [NodeID] = []
+  /// A layer that mixes the heads of scores that a product of queries and keys has made.
+  private(set) var mix: NodeID?
 
   init(graph: Graph, axes: AxisTable, keys: [Axis]) {
     self.graph = graph
@@ -67,7 +69,9 @@ struct ScoreWalk {
     trail.append(node.id)
     defer { trail.removeLast() }
     if let product = Contraction(node, in: graph) {
-      return path(from: product, labels: axes.resolve(scores.labels))
+      let path = path(from: product, labels: axes.resolve(scores.labels))
+      if path == nil { lookBehindMix(to: scores, depth: depth) }
+      return path
     }
     let before = axes
     if !graph.narrows(node), let source = axes.upstream(scores, in: graph) {
@@ -101,7 +105,19 @@ struct ScoreWalk {
       axes = before
     }
     stopped()
+    lookBehindMix(to: scores, depth: depth)
     return nil
+  }
+
+  /// Notes whether `scores` are those of a product but for a layer that mixes their heads.
+  private mutating func lookBehindMix(to scores: LabelledValue, depth: Int) {
+    let (before, closest) = (axes, nearest)
+    defer { (axes, nearest) = (before, closest) }
+    guard mix == nil, let source = axes.mixed(scores, in: graph),
+      axes.resolve(source).labels.contains(axes.resolve(keys)),
+      path(to: source, depth: depth + 1) != nil
+    else { return }
+    mix = scores.value.node
   }
 
   /// A mask whose number of rows is computed at run time makes one row of scores look like many; it is one.

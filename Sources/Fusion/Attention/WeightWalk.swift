@@ -42,6 +42,8 @@ struct WeightWalk {
   private var passed: [Value] = []
   /// The longest way that ended without a product.
   private(set) var nearest: [NodeID] = []
+  /// A layer that mixes the heads of weights before a product with values.
+  private(set) var mix: NodeID?
 
   init(graph: Graph, axes: AxisTable, keys: [Axis], isLive: @escaping (NodeID) -> Bool) {
     self.graph = graph
@@ -80,6 +82,7 @@ struct WeightWalk {
       let keys = axes.resolve(keys)
       guard let position = labels.firstIndex(of: keys), product.summed == [product.letters(ofLeft: onLeft)[position]]
       else {
+        lookBehindMix(from: weights, through: node, depth: depth)
         return nil
       }
       return WeightPath(
@@ -93,12 +96,25 @@ struct WeightWalk {
       path?.labels[weights.value] = weights.labels
       return path
     }
-    guard let (step, result, nodes) = step(of: node, on: weights) else { return nil }
+    guard let (step, result, nodes) = step(of: node, on: weights) else {
+      lookBehindMix(from: weights, through: node, depth: depth)
+      return nil
+    }
     var path = path(from: result, depth: depth + 1)
     path?.steps.insert((step, node.id), at: 0)
     path?.nodes += nodes
     path?.labels[weights.value] = weights.labels
     return path
+  }
+
+  /// Notes whether `weights` come to a product but for a layer, `node`, that mixes their heads.
+  private mutating func lookBehindMix(from weights: LabelledValue, through node: Node, depth: Int) {
+    let (before, closest) = (axes, nearest)
+    defer { (axes, nearest) = (before, closest) }
+    guard mix == nil, let result = axes.mixture(of: weights, through: node, in: graph),
+      axes.resolve(result).labels.contains(axes.resolve(keys)), path(from: result, depth: depth + 1) != nil
+    else { return }
+    mix = node.id
   }
 
   private func step(of node: Node, on weights: LabelledValue) -> (WeightStep, LabelledValue, [NodeID])? {
